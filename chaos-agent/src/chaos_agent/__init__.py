@@ -1,0 +1,1 @@
+"""The chaos-agent service of Auto-Stack."""

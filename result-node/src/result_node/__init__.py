@@ -1,0 +1,1 @@
+"""The result-node service of Auto-Stack."""

@@ -1,0 +1,1 @@
+"""What every Auto-Stack service does alike."""

@@ -1,0 +1,1 @@
+"""Auto-Stack: the toolkit around the application."""

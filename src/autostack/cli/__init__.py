@@ -1,0 +1,1 @@
+"""The `autostack` command: parse, call, print; no logic of its own."""

@@ -1,0 +1,1 @@
+"""The traffic-sender service of Auto-Stack."""

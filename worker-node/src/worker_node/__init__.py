@@ -1,0 +1,1 @@
+"""The worker-node service of Auto-Stack."""
