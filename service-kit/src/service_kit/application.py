@@ -1,0 +1,76 @@
+"""The FastAPI application that every service starts from: probes, problem documents, bounded bodies, counted
+requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.routing import Mount, Route
+from starlette.types import Scope
+
+from service_kit.edge import Edge
+from service_kit.probes import probe_routes
+from service_kit.problems import handle_problems, problem_responses
+from service_kit.service import Service
+from service_kit.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build_application(
+    service: Service[ServiceSettings],
+    *,
+    title: str,
+    description: str,
+    lifespan: Lifespan,
+    body_limit_bytes: int = 64 * 1024,
+) -> FastAPI:
+    """An application with what all services share; add routes to it.
+
+    `lifespan` opens what the service needs before it accepts and, when everything accepted has been answered,
+    flushes and closes it. It gets 413, 404, 405, 422 and 500 as problem documents without doing anything.
+    """
+    application = FastAPI(
+        title=title,
+        description=description,
+        version=service.settings.app_version,
+        lifespan=lifespan,
+        redoc_url=None,
+        responses=problem_responses("4XX", "5XX"),
+    )
+    handle_problems(application)
+    application.include_router(probe_routes(service))
+    application.add_middleware(
+        Edge,
+        metrics=service.http,
+        route_of=_RouteNames(application),
+        body_limit_bytes=body_limit_bytes,
+    )
+    return application
+
+
+class _RouteNames:
+    """A request's route template, from a bounded set; what matched nothing is `unmatched`."""
+
+    def __init__(self, application: FastAPI) -> None:
+        self._application = application
+        self._known = 0
+        self._exact: frozenset[str] = frozenset()
+        self._mounts: tuple[str, ...] = ()
+
+    def __call__(self, scope: Scope) -> str:
+        route = scope.get("route")
+        if route is not None:
+            return str(route.path)
+        routes = self._application.routes
+        if len(routes) != self._known:
+            self._known = len(routes)
+            self._exact = frozenset(r.path for r in routes if isinstance(r, Route) and "{" not in r.path)
+            self._mounts = tuple(r.path for r in routes if isinstance(r, Mount) and r.path)
+        path: str = scope["path"]
+        if path in self._exact:
+            return path
+        return next((mount for mount in self._mounts if path.startswith(mount + "/")), "unmatched")
