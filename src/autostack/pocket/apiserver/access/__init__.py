@@ -1,0 +1,1 @@
+"""Who may do what: tokens say who, RBAC objects in the store say what."""

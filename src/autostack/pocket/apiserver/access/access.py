@@ -1,0 +1,98 @@
+"""Authorisation against the RBAC objects in the store, looked up per call through an index that a write invalidates.
+
+The group system:masters may do everything, as in Kubernetes; in-process controllers run as members of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autostack.pocket.apiserver.access.rbac import Attempt, Grant, Rule, allows, is_subject
+from autostack.pocket.apiserver.call import Call, User
+from autostack.pocket.errors import ApiError, forbidden
+from autostack.pocket.store.journal import Key
+from autostack.pocket.store.store import Store
+
+RBAC_GROUP = "rbac.authorization.k8s.io"
+MASTERS = "system:masters"
+
+
+class Access:
+    """Answers whether a user may do something."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def authorize(self, call: Call) -> None:
+        """Raise 403 unless the caller may make the call."""
+        if MASTERS in call.user.groups:
+            return
+        attempt = Attempt(
+            call.verb, call.kind.group, call.kind.plural, call.subresource, call.name, call.namespace
+        )
+        if not self.may(call.user, attempt):
+            raise forbidden(call.target, explain(call.user, attempt))
+
+    def authorize_path(self, user: User, verb: str, path: str) -> None:
+        """Raise 403 unless the user may read a path that is no resource."""
+        if not self.may(user, Attempt(verb, path=path)):
+            message = f'User "{user.name}" cannot {verb} path "{path}"'
+            raise ApiError(403, "Forbidden", f'forbidden: {message}')
+
+    def may(self, user: User, attempt: Attempt) -> bool:
+        """Whether some grant allows the attempt."""
+        return self.reason(user, attempt) is not None
+
+    def reason(self, user: User, attempt: Attempt) -> str | None:
+        """Through what the attempt is allowed; None when it is not."""
+        if MASTERS in user.groups:
+            return f"member of {MASTERS}"
+        for grant in self.grants(user, attempt.namespace):
+            if any(allows(rule, attempt) for rule in grant.rules):
+                return f"RBAC: allowed by {grant.through}"
+        return None
+
+    def rules(self, user: User, namespace: str) -> list[Rule]:
+        """Everything that a user may do in a namespace (and, with "", cluster-wide)."""
+        if MASTERS in user.groups:
+            return [
+                {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+                {"nonResourceURLs": ["*"], "verbs": ["*"]},
+            ]
+        return [rule for grant in self.grants(user, namespace) for rule in grant.rules]
+
+    def grants(self, user: User, namespace: str) -> Iterator[Grant]:
+        """The grants that apply to a user in a namespace."""
+        for entry in self._store.list(f"clusterrolebindings.{RBAC_GROUP}"):
+            if self._names(entry.object, user, ""):
+                rules = self.role_rules(entry.object["roleRef"], "")
+                yield Grant(rules, None, f"ClusterRoleBinding \"{entry.key.name}\"")
+        if namespace:
+            for entry in self._store.list(f"rolebindings.{RBAC_GROUP}", namespace):
+                if self._names(entry.object, user, namespace):
+                    rules = self.role_rules(entry.object["roleRef"], namespace)
+                    yield Grant(rules, namespace, f"RoleBinding \"{entry.key.name}/{namespace}\"")
+
+    @staticmethod
+    def _names(binding: dict[str, Any], user: User, namespace: str) -> bool:
+        return any(is_subject(subject, user, namespace) for subject in binding.get("subjects") or ())
+
+    def role_rules(self, reference: dict[str, Any], namespace: str) -> tuple[Rule, ...]:
+        """The rules of the role that a binding names; none when it is missing."""
+        if reference.get("kind") == "ClusterRole":
+            key = Key(f"clusterroles.{RBAC_GROUP}", "", str(reference.get("name")))
+        else:
+            key = Key(f"roles.{RBAC_GROUP}", namespace, str(reference.get("name")))
+        entry = self._store.get(key)
+        return tuple(entry.object.get("rules") or ()) if entry else ()
+
+
+def explain(user: User, attempt: Attempt) -> str:
+    """What a 403 says."""
+    where = f'in the namespace "{attempt.namespace}"' if attempt.namespace else "at the cluster scope"
+    return (
+        f'User "{user.name}" cannot {attempt.verb} resource "{attempt.full_resource}" in API group "{attempt.group}" {where}'
+    )
+
+

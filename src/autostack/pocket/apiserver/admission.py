@@ -1,0 +1,172 @@
+"""What the server adds to an object, or refuses, before validation: by resource, like Kubernetes' admission plugins.
+
+Each function gets the core, the call and the new object (and the old one, in an update), changes the object in
+place, and raises ApiError to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autostack.pocket.apiserver import metadata
+from autostack.pocket.apiserver.addresses import assign_cluster_ip
+from autostack.pocket.apiserver.call import Call
+from autostack.pocket.apiserver.core import Core
+from autostack.pocket.errors import Target, forbidden, not_found
+from autostack.pocket.store.journal import Key
+
+Object = dict[str, Any]
+Admit = Callable[[Core, Call, Object], None]
+TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path, not a secret
+EVICTION_DELAY_S = 300
+TOKEN_LIFETIME_S = 3607  # as Kubernetes writes it: an hour, and a mark that says the kubelet renews it
+SYSTEM_PRIORITIES = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+
+
+def namespace_is_open(core: Core, call: Call) -> None:
+    """Refuse creation in a namespace that is missing (404) or terminating (403)."""
+    if not call.kind.namespaced:
+        return
+    entry = core.store.get(Key("namespaces", "", call.namespace))
+    if entry is None:
+        raise not_found(Target("namespaces", "", "Namespace", call.namespace))
+    if entry.object["metadata"].get("deletionTimestamp"):
+        error = forbidden(call.target, f"unable to create new content in namespace {call.namespace} because it is being terminated")
+        error.details["causes"] = [
+            {"reason": "NamespaceTerminating", "message": f"namespace {call.namespace} is being terminated", "field": "metadata.namespace"}
+        ]
+        raise error
+
+
+def admit_pod(core: Core, call: Call, pod: Object) -> None:
+    """Service account with its token volume, priority, and the tolerations that every pod has."""
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        return
+    account_name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    spec["serviceAccountName"] = spec["serviceAccount"] = account_name
+    account = core.store.get(Key("serviceaccounts", call.namespace, account_name))
+    if account is None:
+        raise forbidden(call.target, f'error looking up service account {call.namespace}/{account_name}: '
+                        f'serviceaccount "{account_name}" not found')  # fmt: skip
+    automount = spec.get("automountServiceAccountToken", account.object.get("automountServiceAccountToken", True))
+    if automount:
+        _mount_token(spec)
+    _set_priority(core, call, spec)
+    tolerations = spec.setdefault("tolerations", [])
+    for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
+        if not any(toleration.get("key") in (key, None) and toleration.get("effect") in ("NoExecute", None) for toleration in tolerations):
+            tolerations.append(
+                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": EVICTION_DELAY_S}
+            )
+    pod["status"] = {"phase": "Pending", "qosClass": quality_of_service(spec)}
+
+
+def _mount_token(spec: Object) -> None:
+    containers = [*spec.get("containers", []), *spec.get("initContainers", [])]
+    unmounted = [
+        container
+        for container in containers
+        if all(mount.get("mountPath") != TOKEN_MOUNT for mount in container.get("volumeMounts", []))
+    ]
+    if not unmounted:
+        return
+    name = metadata.generated_name("kube-api-access-")
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": TOKEN_LIFETIME_S, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [
+            {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+        ]}},
+    ]  # fmt: skip
+    spec.setdefault("volumes", []).append({"name": name, "projected": {"defaultMode": 420, "sources": sources}})
+    for container in unmounted:
+        mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT}
+        container.setdefault("volumeMounts", []).append(mount)
+
+
+def _set_priority(core: Core, call: Call, spec: Object) -> None:
+    name = spec.get("priorityClassName")
+    chosen: Object | None = None
+    if name in SYSTEM_PRIORITIES:
+        chosen = {"value": SYSTEM_PRIORITIES[name]}
+    elif name:
+        entry = core.store.get(Key("priorityclasses.scheduling.k8s.io", "", name))
+        if entry is None:
+            raise forbidden(call.target, f"no PriorityClass with name {name} was found")
+        chosen = entry.object
+    else:
+        classes = [entry.object for entry in core.store.list("priorityclasses.scheduling.k8s.io")]
+        chosen = next((found for found in classes if found.get("globalDefault")), {"value": 0})
+        if chosen.get("metadata"):
+            spec["priorityClassName"] = chosen["metadata"]["name"]
+    spec["priority"] = chosen["value"]
+    spec.setdefault("preemptionPolicy", chosen.get("preemptionPolicy", "PreemptLowerPriority"))
+
+
+def quality_of_service(spec: Object) -> str:
+    """Guaranteed, Burstable or BestEffort, by the containers' resources."""
+    containers = [*spec.get("containers", []), *spec.get("initContainers", [])]
+    resources = [container.get("resources") or {} for container in containers]
+    if not any(found.get("limits") or found.get("requests") for found in resources):
+        return "BestEffort"
+    for found in resources:
+        limits = found.get("limits") or {}
+        requests = {**limits, **(found.get("requests") or {})}
+        if any(name not in limits or limits[name] != requests[name] for name in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"
+
+
+def admit_service(core: Core, call: Call, service: Object) -> None:
+    """A cluster address."""
+    assign_cluster_ip(core, call, service)
+
+
+def admit_job(core: Core, call: Call, job: Object) -> None:  # noqa: ARG001 - the signature of all admission functions
+    """A selector and labels by the job's uid, so that two jobs never share pods."""
+    spec = job.get("spec")
+    if not isinstance(spec, dict) or spec.get("manualSelector"):
+        return
+    uid = job["metadata"]["uid"]
+    labels = spec.setdefault("template", {}).setdefault("metadata", {}).setdefault("labels", {})
+    own = {"controller-uid": uid, "job-name": job["metadata"]["name"]}
+    labels.update({**own, **{f"batch.kubernetes.io/{key}": value for key, value in own.items()}})
+    spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+
+
+def admit_namespace(core: Core, call: Call, namespace: Object) -> None:  # noqa: ARG001 - as above
+    """Its own name as a label, by which selectors find it."""
+    labels = namespace["metadata"].setdefault("labels", {})
+    labels["kubernetes.io/metadata.name"] = namespace["metadata"]["name"]
+    namespace["status"] = {"phase": "Active"}
+
+
+def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 - as above
+    """The default StorageClass, when none is named."""
+    spec = claim.get("spec")
+    claim["status"] = {"phase": "Pending"}
+    claim["metadata"].setdefault("finalizers", []).append("kubernetes.io/pvc-protection")
+    claim["metadata"]["finalizers"] = sorted(set(claim["metadata"]["finalizers"]))
+    if isinstance(spec, dict) and spec.get("storageClassName") is None:
+        for entry in core.store.list("storageclasses.storage.k8s.io"):
+            annotations = entry.object["metadata"].get("annotations") or {}
+            if annotations.get("storageclass.kubernetes.io/is-default-class") == "true":
+                spec["storageClassName"] = entry.key.name
+
+
+def admit_policy(core: Core, call: Call, policy: Object) -> None:  # noqa: ARG001 - as above
+    """Tell the client that nobody enforces it."""
+    call.warnings.append("NetworkPolicy is stored but not enforced: all pods of a pocket cluster share one loopback network")
+
+
+ON_CREATE: dict[str, Admit] = {
+    "pods": admit_pod,
+    "services": admit_service,
+    "jobs.batch": admit_job,
+    "namespaces": admit_namespace,
+    "persistentvolumeclaims": admit_claim,
+    "networkpolicies.networking.k8s.io": admit_policy,
+}
+ON_UPDATE: dict[str, Admit] = {"services": admit_service, "namespaces": lambda *_: None}

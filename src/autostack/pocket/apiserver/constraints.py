@@ -1,0 +1,136 @@
+"""What values are allowed where, as data by definition name: enumerations, ranges, lists that must not be empty.
+
+Together with `semantics` (rules that compare fields) and `immutability` (what may change) this is the validation of built-in
+kinds; it covers what a wrong manifest gets wrong in practice, not every rule of the API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from autostack.pocket.apiserver.schemas.walk import Part
+from autostack.pocket.errors import FieldError
+
+CORE = "io.k8s.api.core.v1."
+APPS = "io.k8s.api.apps.v1."
+BATCH = "io.k8s.api.batch.v1."
+PROTOCOLS = ("SCTP", "TCP", "UDP")
+ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
+    CORE + "PodSpec": {
+        "restartPolicy": ("Always", "Never", "OnFailure"),
+        "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+    },
+    CORE + "Container": {
+        "imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+        "terminationMessagePolicy": ("FallbackToLogsOnError", "File"),
+    },
+    CORE + "ContainerPort": {"protocol": PROTOCOLS},
+    CORE + "HTTPGetAction": {"scheme": ("HTTP", "HTTPS")},
+    CORE + "ServiceSpec": {
+        "type": ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort"),
+        "sessionAffinity": ("ClientIP", "None"),
+        "ipFamilyPolicy": ("PreferDualStack", "RequireDualStack", "SingleStack"),
+    },
+    CORE + "ServicePort": {"protocol": PROTOCOLS},
+    CORE + "PersistentVolumeClaimSpec": {"volumeMode": ("Block", "Filesystem")},
+    CORE + "Event": {"type": ("", "Normal", "Warning")},
+    APPS + "DeploymentStrategy": {"type": ("Recreate", "RollingUpdate")},
+    APPS + "StatefulSetUpdateStrategy": {"type": ("OnDelete", "RollingUpdate")},
+    APPS + "DaemonSetUpdateStrategy": {"type": ("OnDelete", "RollingUpdate")},
+    APPS + "StatefulSetSpec": {"podManagementPolicy": ("OrderedReady", "Parallel")},
+    BATCH + "CronJobSpec": {"concurrencyPolicy": ("Allow", "Forbid", "Replace")},
+    BATCH + "JobSpec": {"completionMode": ("Indexed", "NonIndexed")},
+    "io.k8s.api.networking.v1.HTTPIngressPath": {"pathType": ("Exact", "ImplementationSpecific", "Prefix")},
+    "io.k8s.api.discovery.v1.EndpointSlice": {"addressType": ("FQDN", "IPv4", "IPv6")},
+    "io.k8s.api.storage.v1.StorageClass": {
+        "volumeBindingMode": ("Immediate", "WaitForFirstConsumer"),
+        "reclaimPolicy": ("Delete", "Recycle", "Retain"),
+    },
+    "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement": {
+        "operator": ("DoesNotExist", "Exists", "In", "NotIn"),
+    },
+    "io.k8s.api.rbac.v1.Subject": {"kind": ("Group", "ServiceAccount", "User")},
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec": {
+        "scope": ("Cluster", "Namespaced"),
+    },
+}
+PORT = (1, 65535)
+COUNT = (0, 2**31 - 1)
+POSITIVE = (1, 2**31 - 1)
+RANGES: dict[str, dict[str, tuple[int, int]]] = {
+    CORE + "PodSpec": {"terminationGracePeriodSeconds": (0, 2**63 - 1), "activeDeadlineSeconds": POSITIVE},
+    CORE + "ContainerPort": {"containerPort": PORT, "hostPort": (0, 65535)},
+    CORE + "ServicePort": {"port": PORT},
+    CORE + "HTTPGetAction": {"port": PORT},
+    CORE + "TCPSocketAction": {"port": PORT},
+    CORE + "Probe": {
+        "initialDelaySeconds": COUNT,
+        "periodSeconds": POSITIVE,
+        "timeoutSeconds": POSITIVE,
+        "successThreshold": POSITIVE,
+        "failureThreshold": POSITIVE,
+    },
+    CORE + "PodSecurityContext": {"runAsUser": COUNT, "runAsGroup": COUNT, "fsGroup": COUNT},
+    CORE + "SecurityContext": {"runAsUser": COUNT, "runAsGroup": COUNT},
+    CORE + "ServiceAccountTokenProjection": {"expirationSeconds": (600, 2**32)},
+    APPS + "DeploymentSpec": {
+        "replicas": COUNT,
+        "minReadySeconds": COUNT,
+        "revisionHistoryLimit": COUNT,
+        "progressDeadlineSeconds": COUNT,
+    },
+    APPS + "ReplicaSetSpec": {"replicas": COUNT, "minReadySeconds": COUNT},
+    APPS + "StatefulSetSpec": {"replicas": COUNT, "minReadySeconds": COUNT, "revisionHistoryLimit": COUNT},
+    APPS + "DaemonSetSpec": {"minReadySeconds": COUNT, "revisionHistoryLimit": COUNT},
+    BATCH + "JobSpec": {
+        "parallelism": COUNT,
+        "completions": COUNT,
+        "backoffLimit": COUNT,
+        "activeDeadlineSeconds": COUNT,
+        "ttlSecondsAfterFinished": COUNT,
+    },
+    BATCH + "CronJobSpec": {
+        "startingDeadlineSeconds": COUNT,
+        "successfulJobsHistoryLimit": COUNT,
+        "failedJobsHistoryLimit": COUNT,
+    },
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": {"minReplicas": COUNT, "maxReplicas": POSITIVE},
+    "io.k8s.api.autoscaling.v1.ScaleSpec": {"replicas": COUNT},
+}
+FILLED: dict[str, tuple[str, ...]] = {
+    CORE + "PodSpec": ("containers",),
+    CORE + "Container": ("name", "image"),
+    CORE + "PersistentVolumeClaimSpec": ("accessModes",),
+    BATCH + "CronJobSpec": ("schedule",),
+    "io.k8s.api.rbac.v1.PolicyRule": ("verbs",),
+    "io.k8s.api.networking.v1.HTTPIngressRuleValue": ("paths",),
+}
+LOWER_BOUND = "must be greater than or equal to 0"
+
+
+def errors(part: Part) -> Iterator[FieldError]:
+    """What is wrong with one part by the tables."""
+    prefix = f"{part.path}." if part.path else ""
+    for name, allowed in ENUMS.get(part.definition, {}).items():
+        value = part.value.get(name)
+        if value is not None and value not in allowed:
+            choices = ", ".join(f'"{choice}"' for choice in allowed)
+            yield FieldError(prefix + name, f"supported values: {choices}", "Unsupported value", value)
+    for name, bounds in RANGES.get(part.definition, {}).items():
+        yield from _range_errors(prefix + name, part.value.get(name), bounds)
+    for name in FILLED.get(part.definition, ()):
+        if name in part.value and not part.value[name]:
+            yield FieldError(prefix + name, "", "Required value")
+
+
+def _range_errors(path: str, value: Any, bounds: tuple[int, int]) -> Iterator[FieldError]:
+    low, high = bounds
+    if not isinstance(value, int) or low <= value <= high:
+        return
+    if low == 0 and value < 0:
+        yield FieldError(path, LOWER_BOUND, value=value)
+    elif bounds == PORT or high == PORT[1]:
+        yield FieldError(path, f"must be between {low} and {high}, inclusive", value=value)
+    else:
+        yield FieldError(path, f"must be greater than or equal to {low}" if value < low else f"must be at most {high}", value=value)

@@ -1,0 +1,227 @@
+"""Default values, as data by definition name: what a client leaves out is written down before it is stored.
+
+So everyone who reads an object sees what will really happen. The values are those of the API reference; a callable gets the part
+and fills it in where the default depends on something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autostack.pocket.apiserver.schemas import Schema
+from autostack.pocket.apiserver.schemas.walk import parts
+
+Part = dict[str, Any]
+MODE = {"defaultMode": 420}
+
+
+def pull_policy(container: Part) -> str:
+    """Always for `latest` or no tag, otherwise IfNotPresent."""
+    image = str(container.get("image", ""))
+    tagged = ":" in image.rsplit("/", 1)[-1] or "@" in image
+    return "IfNotPresent" if tagged and not image.endswith(":latest") else "Always"
+
+
+def requests_from_limits(container: Part) -> dict[str, Any]:
+    """A limit without a request is also the request."""
+    resources = container.get("resources", {})
+    if "limits" not in resources:
+        return resources  # type: ignore[no-any-return]
+    return {**resources, "requests": {**resources["limits"], **resources.get("requests", {})}}
+
+
+def volume_source(volume: Part) -> None:
+    """A volume without a source is an emptyDir."""
+    if len(volume) == 1 and "name" in volume:
+        volume["emptyDir"] = {}
+
+
+def rolling(max_surge: Any, max_unavailable: Any) -> Callable[[Part], None]:
+    """The strategy RollingUpdate with its two numbers."""
+
+    def fill(strategy: Part) -> None:
+        strategy.setdefault("type", "RollingUpdate")
+        if strategy["type"] == "RollingUpdate":
+            update = strategy.setdefault("rollingUpdate", {})
+            update.setdefault("maxSurge", max_surge)
+            update.setdefault("maxUnavailable", max_unavailable)
+
+    return fill
+
+
+def stateful_strategy(strategy: Part) -> None:
+    """RollingUpdate from ordinal 0."""
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+
+
+def job_counts(spec: Part) -> None:
+    """One completion by one pod, unless one of the numbers is given."""
+    if "completions" not in spec and "parallelism" not in spec:
+        spec["completions"] = 1
+    spec.setdefault("parallelism", 1)
+
+
+def subject_group(subject: Part) -> None:
+    """Users and groups are in the RBAC group."""
+    if subject.get("kind") in ("User", "Group"):
+        subject.setdefault("apiGroup", "rbac.authorization.k8s.io")
+
+
+def hpa_metrics(spec: Part) -> None:
+    """80 % CPU when no metric is named."""
+    if not spec.get("metrics"):
+        target = {"type": "Utilization", "averageUtilization": 80}
+        spec["metrics"] = [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
+def crd_names(names: Part) -> None:
+    """Singular and list kind follow from the kind."""
+    if isinstance(names.get("kind"), str):
+        names.setdefault("singular", names["kind"].lower())
+        names.setdefault("listKind", names["kind"] + "List")
+
+
+def secret_data(secret: Part) -> None:
+    """stringData is written into data and not kept."""
+    import base64  # noqa: PLC0415 - Secrets only
+
+    for key, text in secret.pop("stringData", {}).items():
+        secret.setdefault("data", {})[key] = base64.b64encode(str(text).encode()).decode()
+
+
+def claim_template(claim: Part) -> None:
+    """A claim waits until it is bound."""
+    claim.setdefault("status", {}).setdefault("phase", "Pending")
+
+
+CORE = "io.k8s.api.core.v1."
+APPS = "io.k8s.api.apps.v1."
+BATCH = "io.k8s.api.batch.v1."
+RBAC = "io.k8s.api.rbac.v1."
+DEFAULTS: dict[str, dict[str, Any]] = {
+    CORE + "PodSpec": {
+        "restartPolicy": "Always",
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {},
+    },
+    CORE + "Container": {
+        "imagePullPolicy": pull_policy,
+        "resources": {},
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+    },
+    CORE + "ContainerPort": {"protocol": "TCP"},
+    CORE + "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
+    CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
+    CORE + "GRPCAction": {"service": ""},
+    CORE + "ObjectFieldSelector": {"apiVersion": "v1"},
+    CORE + "SecretVolumeSource": MODE,
+    CORE + "ConfigMapVolumeSource": MODE,
+    CORE + "DownwardAPIVolumeSource": MODE,
+    CORE + "ProjectedVolumeSource": MODE,
+    CORE + "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
+    CORE + "HostPathVolumeSource": {"type": ""},
+    CORE + "ServiceSpec": {
+        "type": "ClusterIP",
+        "sessionAffinity": "None",
+    },
+    CORE + "ServicePort": {"protocol": "TCP", "targetPort": lambda port: port.get("port")},
+    CORE + "EndpointPort": {"protocol": "TCP"},
+    CORE + "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
+    CORE + "PersistentVolumeSpec": {"volumeMode": "Filesystem", "persistentVolumeReclaimPolicy": "Retain"},
+    CORE + "Secret": {"type": "Opaque"},
+    CORE + "NamespaceSpec": {"finalizers": ["kubernetes"]},
+    APPS + "DeploymentSpec": {
+        "replicas": 1,
+        "strategy": {},
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+    },
+    APPS + "ReplicaSetSpec": {"replicas": 1},
+    APPS + "StatefulSetSpec": {
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {},
+        "revisionHistoryLimit": 10,
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+    },
+    APPS + "DaemonSetSpec": {"updateStrategy": {}, "revisionHistoryLimit": 10},
+    BATCH + "JobSpec": {
+        "backoffLimit": 6,
+        "completionMode": "NonIndexed",
+        "suspend": False,
+        "manualSelector": False,
+        "podReplacementPolicy": "TerminatingOrFailed",
+    },
+    BATCH + "CronJobSpec": {
+        "concurrencyPolicy": "Allow",
+        "suspend": False,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 1,
+    },
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": {"minReplicas": 1},
+    "io.k8s.api.networking.v1.NetworkPolicySpec": {
+        "policyTypes": lambda spec: ["Ingress", *(["Egress"] if spec.get("egress") else [])],
+    },
+    "io.k8s.api.discovery.v1.EndpointPort": {"name": "", "protocol": "TCP"},
+    "io.k8s.api.storage.v1.StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
+    "io.k8s.api.scheduling.v1.PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
+    RBAC + "RoleRef": {"apiGroup": "rbac.authorization.k8s.io"},
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec": {
+        "conversion": {"strategy": "None"},
+    },
+}
+FILLS: dict[str, tuple[Callable[[Part], None], ...]] = {
+    CORE + "Volume": (volume_source,),
+    CORE + "PersistentVolumeClaim": (claim_template,),
+    CORE + "Secret": (secret_data,),
+    APPS + "DeploymentStrategy": (rolling("25%", "25%"),),
+    APPS + "DaemonSetUpdateStrategy": (rolling(0, 1),),
+    APPS + "StatefulSetUpdateStrategy": (stateful_strategy,),
+    BATCH + "JobSpec": (job_counts,),
+    RBAC + "Subject": (subject_group,),
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (hpa_metrics,),
+    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames": (crd_names,),
+}
+# Parts that a default brings into being must be filled in as well: their parent names the definition.
+BORN_EMPTY = {
+    APPS + "DeploymentSpec": ("strategy", APPS + "DeploymentStrategy"),
+    APPS + "StatefulSetSpec": ("updateStrategy", APPS + "StatefulSetUpdateStrategy"),
+    APPS + "DaemonSetSpec": ("updateStrategy", APPS + "DaemonSetUpdateStrategy"),
+}
+
+
+def fill_part(definition: str, part: Part) -> None:
+    """Write the defaults of one definition into one part."""
+    for name, value in DEFAULTS.get(definition, {}).items():
+        if name not in part:
+            part[name] = value(part) if callable(value) else _fresh(value)
+    if definition in BORN_EMPTY:
+        name, child = BORN_EMPTY[definition]
+        fill_part(child, part[name])
+    for fill in FILLS.get(definition, ()):
+        fill(part)
+
+
+def _fresh(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _fresh(item) for key, item in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
+def fill(obj: dict[str, Any], schema: Schema, name: str = "") -> None:
+    """Write all defaults into the object, in place."""
+    if obj.get("kind") == "Namespace":
+        obj.setdefault("spec", {})
+    for part in parts(obj, schema, name=name):
+        if part.definition in DEFAULTS or part.definition in FILLS:
+            fill_part(part.definition, part.value)
+    if obj.get("kind") == "Pod" and isinstance(obj.get("spec"), dict):
+        obj["spec"].setdefault("enableServiceLinks", True)
+        for container in obj["spec"].get("containers", []) + obj["spec"].get("initContainers", []):
+            container["resources"] = requests_from_limits(container)

@@ -1,0 +1,90 @@
+"""Structural schemas of custom resources: defaults are filled in here, values are checked by a compiled JSON schema.
+
+Pruning and types are the same walk as for built-in kinds. Validation of values (bounds, patterns, enumerations, …) is
+jsonschema-rs's, compiled once per schema; Kubernetes' own extensions are stripped from what it sees.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from autostack.pocket.errors import FieldError
+
+Object = dict[str, Any]
+Schema = dict[str, Any]
+MAX_ERRORS = 20
+
+
+def fill_defaults(value: Any, schema: Schema) -> None:
+    """Write the schema's defaults where fields are absent, in place, outermost first."""
+    if isinstance(value, dict):
+        for name, child in schema.get("properties", {}).items():
+            if name not in value and "default" in child:
+                value[name] = copy.deepcopy(child["default"])
+            if name in value:
+                fill_defaults(value[name], child)
+        additional = schema.get("additionalProperties")
+        if isinstance(additional, dict):
+            for item in value.values():
+                fill_defaults(item, additional)
+    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+        for item in value:
+            fill_defaults(item, schema["items"])
+
+
+def plain(schema: Any) -> Any:
+    """The schema as JSON Schema understands it: `nullable` and int-or-string spelt out, `x-kubernetes-*` dropped."""
+    if isinstance(schema, list):
+        return [plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    turned: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            turned[key] = {name: plain(child) for name, child in value.items()}
+        elif not key.startswith("x-") and key not in ("nullable", "description", "example", "externalDocs", "default", "format"):
+            turned[key] = plain(value) if key not in ("enum", "required") else value
+    if schema.get("x-kubernetes-int-or-string"):
+        turned["type"] = ["integer", "string"]
+    for bound in ("Minimum", "Maximum"):  # draft 4 writes a flag where later drafts write the bound itself
+        if turned.get(f"exclusive{bound}") is True:
+            turned[f"exclusive{bound}"] = turned.pop(bound.lower(), None)
+        elif turned.get(f"exclusive{bound}") is False:
+            del turned[f"exclusive{bound}"]
+    if schema.get("nullable") and isinstance(turned.get("type"), str):
+        turned["type"] = [turned["type"], "null"]
+    return turned
+
+
+def compiled(schema: Schema) -> Any:
+    """The schema's validator; raises ValueError when the schema itself is wrong."""
+    import jsonschema_rs  # noqa: PLC0415 - costs memory, and only custom resources need it
+
+    return jsonschema_rs.Draft7Validator(plain(schema))
+
+
+def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
+    """What is wrong with a custom resource's values."""
+    validator = schema.get("x-autostack-validator")
+    if validator is None:
+        return
+    checked = {key: value for key, value in obj.items() if key != "metadata"}
+    for count, error in enumerate(validator.iter_errors(checked)):
+        if count >= MAX_ERRORS:
+            return
+        yield _field_error(error)
+
+
+def _field_error(error: Any) -> FieldError:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path).lstrip(".")
+    kind = str(error.kind.name)
+    value = error.instance if not isinstance(error.instance, (dict, list)) else type(error.instance).__name__
+    if kind == "required":
+        missing = error.kind.property
+        return FieldError(f"{path}.{missing}" if path else str(missing), "", "Required value")
+    if kind == "enum":
+        choices = ", ".join(f'"{option}"' for option in error.kind.options)
+        return FieldError(path, f"supported values: {choices}", "Unsupported value", value)
+    return FieldError(path, f"{path or 'body'} in body {str(error.message)[:300]}", value=value)

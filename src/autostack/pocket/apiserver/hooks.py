@@ -1,0 +1,48 @@
+"""What follows from writing a particular resource: escalation checks before it, served kinds and namespace furniture after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autostack.pocket.apiserver.call import Call
+from autostack.pocket.apiserver.core import Core
+from autostack.pocket.store.entry import Entry
+from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.journal import Key
+
+Object = dict[str, Any]
+ROOT_CA_NOTE = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+)
+
+
+def before_write(core: Core, call: Call, new: Object, old: Object | None) -> None:
+    """Raise ApiError when the write would give the caller rights that it does not have, or ask for what is not implemented."""
+
+
+async def after_write(core: Core, call: Call, entry: Entry) -> None:
+    """React to an acknowledged write."""
+    if call.kind.storage == "namespaces" and not entry.object["metadata"].get("deletionTimestamp"):
+        await furnish_namespace(core, entry.key.name)
+
+
+async def furnish_namespace(core: Core, namespace: str) -> None:
+    """The default service account and the ConfigMap with the cluster's certificate authority; existing ones are left alone."""
+    from autostack.pocket.apiserver.call import ADMIN  # noqa: PLC0415
+    from autostack.pocket.apiserver.metadata import begin  # noqa: PLC0415
+
+    ca = {"data": {"ca.crt": core.settings.ca_certificate}}
+    for plural, name, extra in (("serviceaccounts", "default", {}), ("configmaps", "kube-root-ca.crt", ca)):
+        kind = core.registry.find("", "v1", plural)
+        key = Key(plural, namespace, name)
+        if kind is None or core.store.get(key) is not None:
+            continue
+        obj: Object = {"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name, "namespace": namespace}, **extra}
+        if plural == "configmaps":
+            obj["metadata"]["annotations"] = {"kubernetes.io/description": ROOT_CA_NOTE}
+        begin(Call(ADMIN, "create", kind, namespace, name), obj)
+        try:
+            await core.store.put(key, obj, expected=0)
+        except Stale:
+            continue

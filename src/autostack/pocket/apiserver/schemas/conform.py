@@ -1,0 +1,103 @@
+"""Decode an object by its schema: right types, known fields, no nulls; the problems are collected by path.
+
+The result is a new object that holds only what the schema knows, as a typed decoder would give. Built-in kinds and
+custom resources go through the same walk; a CRD's extensions (preserve-unknown-fields, nullable) are honoured in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from autostack.pocket.apiserver.schemas import Schema, resolve
+
+MAX_DEPTH = 100
+MAX_PROBLEMS = 50
+
+
+@dataclass(slots=True)
+class Problems:
+    """What was wrong: fields nobody knows, values of the wrong type, required fields that are missing."""
+
+    unknown: list[str] = field(default_factory=list)
+    mistyped: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def conform(value: Any, schema: Schema, problems: Problems, path: str = "", depth: int = 0) -> Any:
+    """The value as the schema sees it; what it does not see is noted in `problems` and left out."""
+    schema = resolve(schema)
+    if depth > MAX_DEPTH:
+        problems.mistyped.append(f"{path}: nested deeper than {MAX_DEPTH} levels")
+        return None
+    kind = schema.get("type")
+    if isinstance(value, dict):
+        if kind not in ("object", None):
+            return _mistyped(value, schema, problems, path)
+        return _object(value, schema, problems, path, depth)
+    if isinstance(value, list):
+        if kind not in ("array", None):
+            return _mistyped(value, schema, problems, path)
+        items = schema.get("items", {})
+        kept = [conform(item, items, problems, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+        return kept
+    return value if _scalar_fits(value, schema) else _mistyped(value, schema, problems, path)
+
+
+def _object(value: dict[str, Any], schema: Schema, problems: Problems, path: str, depth: int) -> dict[str, Any]:
+    properties: dict[str, Schema] | None = schema.get("properties")
+    additional = schema.get("additionalProperties")
+    open_ended = _open_ended(schema)
+    kept: dict[str, Any] = {}
+    for name, item in value.items():
+        at = f"{path}.{name}" if path else name
+        known = None if properties is None else properties.get(name)
+        if known is None and isinstance(additional, dict):
+            known = additional
+        if known is None:
+            if schema.get("x-kubernetes-embedded-resource") and name in ("apiVersion", "kind", "metadata"):
+                kept[name] = item
+            elif open_ended:
+                kept[name] = item
+            elif len(problems.unknown) < MAX_PROBLEMS:
+                problems.unknown.append(at)
+            continue
+        if item is None and not known.get("nullable"):
+            continue
+        kept[name] = item if item is None else conform(item, known, problems, at, depth + 1)
+    for name in schema.get("required", ()):
+        if name not in kept and len(problems.missing) < MAX_PROBLEMS:
+            problems.missing.append(f"{path}.{name}" if path else name)
+    return kept
+
+
+def _open_ended(schema: Schema) -> bool:
+    if schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("additionalProperties") is True:
+        return True
+    return "properties" not in schema and "additionalProperties" not in schema
+
+
+def _scalar_fits(value: Any, schema: Schema) -> bool:
+    if value is None:
+        return True
+    if schema.get("x-kubernetes-int-or-string"):
+        return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    kind = schema.get("type")
+    if kind == "string":
+        return isinstance(value, str)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind == "integer":
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    if kind == "number":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return kind is None
+
+
+def _mistyped(value: Any, schema: Schema, problems: Problems, path: str) -> None:
+    names = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
+    if len(problems.mistyped) < MAX_PROBLEMS:
+        wanted = "string or integer" if schema.get("x-kubernetes-int-or-string") else schema.get("type")
+        problems.mistyped.append(
+            f"cannot unmarshal {names.get(type(value), 'null')} into field {path or 'body'} of type {wanted}"
+        )

@@ -1,0 +1,86 @@
+"""Decode, default and validate one object on its way to the store: one pass for every kind and every verb.
+
+Unknown fields follow fieldValidation: `Strict` refuses (400), `Warn` tells, `Ignore` drops in silence. A wrong type is 400, a
+missing or wrong value 422 with one cause per field, as Kubernetes answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autostack.pocket.apiserver import constraints, defaults, immutability, names, semantics
+from autostack.pocket.apiserver.call import Call
+from autostack.pocket.apiserver.extensions import structural
+from autostack.pocket.apiserver.registry import schema_of
+from autostack.pocket.apiserver.schemas.conform import Problems, conform
+from autostack.pocket.apiserver.schemas.walk import parts
+from autostack.pocket.errors import ApiError, FieldError, bad_request, invalid
+
+Object = dict[str, Any]
+# Required by the schema's letter, but Go's encoders leave them out or send null.
+TOLERATED_MISSING = ("endpoints", "creationTimestamp", "metadata", "involvedObject", "eventTime", "regarding")
+
+
+def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
+    """The object as its schema knows it, and the required fields that it lacks; raises 400."""
+    problems = Problems()
+    named = {"apiVersion": call.kind.api_version, "kind": call.kind.kind, **obj}
+    decoded: Object = conform(named, schema_of(call.kind), problems)
+    if problems.mistyped:
+        shown = "; ".join(problems.mistyped[:5])
+        if call.kind.custom:
+            raise invalid(call.target, [_mistyped_error(text) for text in problems.mistyped])
+        raise bad_request(f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a {call.kind.kind}: json: {shown}")
+    if problems.unknown and call.field_validation == "Strict":
+        shown = ", ".join(f'unknown field "{path}"' for path in problems.unknown)
+        raise bad_request(f"{call.kind.kind} in version \"{call.kind.version}\" cannot be handled as a "
+                          f"{call.kind.kind}: strict decoding error: {shown}")  # fmt: skip
+    if call.field_validation == "Warn":
+        call.warnings.extend(f'unknown field "{path}"' for path in problems.unknown)
+    missing = [
+        FieldError(path, "", "Required value")
+        for path in problems.missing
+        if not path.startswith("status") and path.rsplit(".", 1)[-1] not in TOLERATED_MISSING
+    ]
+    return decoded, missing
+
+
+def _mistyped_error(text: str) -> FieldError:
+    field = text.split("into field ", 1)[-1].split(" ", 1)[0]
+    return FieldError(field, text, value="")
+
+
+def fill_defaults(call: Call, obj: Object) -> None:
+    """Write the kind's defaults into the object."""
+    if call.kind.custom:
+        structural.fill_defaults(obj, call.kind.schema)
+    else:
+        defaults.fill(obj, schema_of(call.kind))
+
+
+def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]) -> None:
+    """Raise 422 with everything that is wrong."""
+    errors = list(missing)
+    errors.extend(names.metadata_errors(call.kind, new["metadata"]))
+    if call.kind.custom:
+        errors.extend(structural.errors(new, call.kind.schema))
+    else:
+        for part in parts(new, schema_of(call.kind)):
+            errors.extend(constraints.errors(part))
+            errors.extend(semantics.errors(part))
+        if old is not None:
+            errors.extend(immutability.errors(call.kind.storage, new, old))
+    reported = {(error.field, error.problem): error for error in errors}
+    if reported:
+        raise invalid(call.target, list(reported.values()))
+
+
+def check_options(call: Call) -> None:
+    """Refuse query values that Kubernetes refuses."""
+    if call.field_validation not in ("Ignore", "Strict", "Warn"):
+        raise ApiError(
+            422, "Invalid", f"fieldValidation: Unsupported value: {call.field_validation!r}: supported values: "
+            '"Ignore", "Strict", "Warn"'
+        )  # fmt: skip
+    if len(call.field_manager) > 128:
+        raise bad_request("fieldManager: Too long: may not be more than 128 bytes")

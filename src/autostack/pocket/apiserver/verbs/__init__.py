@@ -1,0 +1,1 @@
+"""One file per verb: what it reads, what it writes, what it answers. Authorisation has happened before."""

@@ -1,0 +1,39 @@
+"""The store's error tree.
+
+StoreError
+├── Stale           the object changed, vanished or appeared since it was read
+├── Compacted       the revision asked for is older than the history that is kept
+├── Future          the revision asked for has not happened
+├── Unstorable      the object is not JSON, or nests too deep
+└── Unavailable     the write could not be made durable (disk full, file unwritable); nothing was changed
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Anything that the store refuses or fails at."""
+
+
+class Stale(StoreError):
+    """The expected revision is not the present one; `actual` is, and 0 means that there is no such object."""
+
+    def __init__(self, actual: int) -> None:
+        super().__init__(f"the present revision is {actual}")
+        self.actual = actual
+
+
+class Compacted(StoreError):
+    """A watch or a continued list asked for history that is gone; list again."""
+
+
+class Future(StoreError):
+    """The revision asked for is greater than the newest one."""
+
+
+class Unavailable(StoreError):
+    """The write was not made durable and did not happen; reads go on, and a later write may succeed."""
+
+
+class Unstorable(StoreError):
+    """The object cannot be written as JSON."""

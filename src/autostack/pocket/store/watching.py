@@ -1,0 +1,142 @@
+"""History and subscriptions: who watches what, from which revision, and what is too old or too slow.
+
+History is bounded in events and bytes; older events are compacted, and a watch from before them fails. A
+subscription has a bounded queue: a reader that does not keep up is closed rather than waited for, because it can list and resume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from autostack.pocket.store.entry import Event
+from autostack.pocket.store.errors import Compacted, Future
+
+HISTORY_EVENTS = 4_096
+HISTORY_BYTES = 6 * 1024 * 1024
+QUEUE_EVENTS = 2_048
+
+Interest = Callable[[Event], bool]
+
+
+class History:
+    """The newest events in order, and the revision from which they are complete."""
+
+    def __init__(self, revision: int) -> None:
+        self.complete_since = revision
+        self._events: deque[Event] = deque()
+        self._size_bytes = 0
+
+    def append(self, event: Event) -> None:
+        """Add the newest event and drop what is over the bounds."""
+        self._events.append(event)
+        self._size_bytes += len(event.entry.raw)
+        while len(self._events) > HISTORY_EVENTS or self._size_bytes > HISTORY_BYTES:
+            dropped = self._events.popleft()
+            self._size_bytes -= len(dropped.entry.raw)
+            self.complete_since = dropped.revision
+
+    def compact(self) -> None:
+        """Forget everything, as a restart does."""
+        while self._events:
+            self.complete_since = self._events.popleft().revision
+        self._size_bytes = 0
+
+    def since(self, revision: int, resource: str) -> list[Event]:
+        """The events of a resource after `revision`; raises Compacted."""
+        if revision < self.complete_since:
+            raise Compacted(f"too old resource version: {revision} ({self.complete_since})")
+        found = []
+        for event in reversed(self._events):
+            if event.revision <= revision:
+                break
+            if event.entry.key.resource == resource:
+                found.append(event)
+        found.reverse()
+        return found
+
+
+class Subscription:
+    """One watcher's queue. Iterating ends when it was closed; then `slow` tells whether it fell behind."""
+
+    def __init__(self, interest: Interest | None, backlog: list[Event], on_close: Callable[[Subscription], None]) -> None:
+        self._interest = interest
+        self._queue: deque[Event] = deque(e for e in backlog if interest is None or interest(e))
+        self._limit = QUEUE_EVENTS + len(self._queue)
+        self._wake = asyncio.Event()
+        self._on_close = on_close
+        self.closed = False
+        self.slow = False
+
+    def offer(self, event: Event) -> None:
+        """Queue the event if it is of interest; close the subscription if its queue is full."""
+        if self._interest is not None and not self._interest(event):
+            return
+        if len(self._queue) >= self._limit:
+            self.slow = True
+            self.close()
+            return
+        self._queue.append(event)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop; what is queued is dropped."""
+        if not self.closed:
+            self.closed = True
+            self._queue.clear()
+            self._wake.set()
+            self._on_close(self)
+
+    def pending(self) -> Event | None:
+        """The next event if one is there already."""
+        return self._queue.popleft() if self._queue else None
+
+    async def next(self) -> Event | None:
+        """The next event, or None when the subscription was closed. Safe to cancel."""
+        while not self._queue:
+            if self.closed:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        return self._queue.popleft()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        try:
+            while (event := await self.next()) is not None:
+                yield event
+        finally:
+            self.close()
+
+
+class Watchers:
+    """All subscriptions, by resource, and the history that a new one starts from."""
+
+    def __init__(self, revision: int) -> None:
+        self.history = History(revision)
+        self._by_resource: dict[str, set[Subscription]] = {}
+
+    def subscribe(self, resource: str, since: int, newest: int, interest: Interest | None) -> Subscription:
+        """Watch a resource for events after `since`; raises Compacted or Future."""
+        if since > newest:
+            raise Future(f"too large resource version: {since}, current: {newest}")
+        watching = self._by_resource.setdefault(resource, set())
+        subscription = Subscription(interest, self.history.since(since, resource), watching.discard)
+        watching.add(subscription)
+        return subscription
+
+    def publish(self, event: Event) -> None:
+        """Record the event and offer it to everyone who watches its resource."""
+        self.history.append(event)
+        for subscription in tuple(self._by_resource.get(event.entry.key.resource, ())):
+            subscription.offer(event)
+
+    def count(self, resource: str) -> int:
+        """How many watch a resource now."""
+        return len(self._by_resource.get(resource, ()))
+
+    def close(self) -> None:
+        """End every watch."""
+        for watching in self._by_resource.values():
+            for subscription in tuple(watching):
+                subscription.close()
