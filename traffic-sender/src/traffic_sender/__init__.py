@@ -1,1 +1,3 @@
-"""The traffic-sender service of Auto-Stack."""
+"""Sends math problems at an arrival rate that no slow worker can change, and keeps an exact ledger of what
+came back.
+"""
