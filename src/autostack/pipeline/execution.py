@@ -1,0 +1,164 @@
+"""One run, from plan to release: tests and builds side by side, and nothing gets a name before all tests
+are green.
+
+Everything it does can be done again: a checkout is made anew, an image of the same commit has the same
+digest, a release that is in the branch already is found there. So after a crash the same run is simply
+executed again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from autostack.pipeline.errors import TestsFailedError
+from autostack.pipeline.images.build import BuiltImage, build_image, push_image
+from autostack.pipeline.images.layout import Layout
+from autostack.pipeline.manifest import Pinned
+from autostack.pipeline.places import Places
+from autostack.pipeline.plan import Plan
+from autostack.pipeline.planning import plan_commit, snapshot
+from autostack.pipeline.release import Target, missing_images, release
+from autostack.pipeline.releases import Release
+from autostack.pipeline.runs import Run, exclusive
+from autostack.pipeline.testing import environment_python, run_suite, suite
+
+_WORKERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run: per application its state and, when released, its version and digest."""
+
+    apps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    bump: str | None = None
+    failures: tuple[str, ...] = ()
+
+    @property
+    def green(self) -> bool:
+        """Whether every test passed."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What a run works with: the repository it reads, where it releases to, where it keeps things, and its
+    log.
+    """
+
+    target: Target
+    places: Places
+    toolkit: Path
+    log: IO[bytes]
+    say: Callable[[str], None]
+
+    def run(self, run: Run) -> Outcome:
+        """Execute one run; raises PipelineError when something other than a test stood in its way."""
+        plan = self._plan(run)
+        if not plan.apps:
+            self.say("nothing to build: no image's inputs have changed")
+            return Outcome()
+        for one in plan.apps:
+            self.say(f"planned {one.summary()}")
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="ci") as pool:
+            builds = {app: pool.submit(self._warm, run.head, app) for app in plan.builds()}
+            failures = self._test(run, plan, pool)
+            if failures:
+                for build in builds.values():
+                    build.cancel()
+                return _stopped(plan, failures)
+            for app, build in builds.items():
+                self._built(app, build)
+        if not plan.builds():
+            return Outcome({app: {"state": "tested"} for app in plan.tests()})
+        return self._release(run, plan)
+
+    def _plan(self, run: Run) -> Plan:
+        plan = plan_commit(self.target.repository, run.head, base=run.base, only=run.only)
+        if not run.initial:
+            return plan
+        apps = snapshot(self.target.repository, run.head).workspace.apps()
+        missing = missing_images(self.target, run.head, apps)
+        wanted = sorted({*plan.builds(), *missing})
+        return plan_commit(self.target.repository, run.head, only=wanted) if wanted else Plan(run.head)
+
+    def _test(self, run: Run, plan: Plan, pool: ThreadPoolExecutor) -> tuple[str, ...]:
+        """The messages of red suites. An initial run tests nothing: it builds what the manifests say is
+        released.
+        """
+        if run.initial:
+            return ()
+        folder = self.places.ci / "checkouts" / f"{run.number:06}"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            self.target.repository.checkout(run.head, folder)
+            python = environment_python(folder, self.toolkit, self.places.ci / "environments")
+            suites = [pool.submit(self._test_app, folder, python, run.head, app) for app in plan.tests()]
+            return tuple(message for one in suites if (message := one.result()) is not None)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _test_app(self, folder: Path, python: Path, head: str, app: str) -> str | None:
+        workspace = snapshot(self.target.repository, head).workspace
+        one = suite(folder, workspace, app, python=python, inherited=os.environ)
+        if one is None:
+            self.say(f"{app} has no unit tests")
+            return None
+        try:
+            run_suite(app, one, self.log)
+        except TestsFailedError as error:
+            self.say(str(error))
+            return str(error)
+        self.say(f"tests of {app} are green")
+        return None
+
+    def _warm(self, head: str, app: str) -> None:
+        """Build ahead of the version's choice what does not depend on it: the layers."""
+        self._build(head, app, "v0.0")
+
+    def _build(self, head: str, app: str, version: str) -> BuiltImage:
+        return build_image(
+            self.target.repository,
+            head,
+            app,
+            version,
+            layout=Layout(self.places.built / app),
+            cache=self.places.cache,
+        )
+
+    def _built(self, app: str, build: Future[None]) -> None:
+        build.result()
+        self.say(f"layers of {app} are built")
+
+    def _release(self, run: Run, plan: Plan) -> Outcome:
+        def make_image(app: str, pinned: Pinned) -> str:
+            image = self._build(run.head, app, str(pinned.version))
+            push_image(image, Layout(self.places.built / app), self.target.layout(pinned))
+            self.say(f"pushed {pinned.repository}:{pinned.version} ({image.digest})")
+            return image.digest
+
+        with exclusive(self.places.ci / "release.lock"):
+            releases = release(self.target, run.head, plan.builds(), make_image, initial=run.initial)
+        return _released(plan, releases, self.say)
+
+
+def _stopped(plan: Plan, failures: tuple[str, ...]) -> Outcome:
+    red = {app for app in plan.tests() if any(f"tests of {app} " in message for message in failures)}
+    return Outcome({app: {"state": "red" if app in red else "held"} for app in plan.tests()}, None, failures)
+
+
+def _released(plan: Plan, releases: tuple[Release, ...], say: Callable[[str], None]) -> Outcome:
+    apps: dict[str, Mapping[str, str]] = {app: {"state": "tested"} for app in plan.tests()}
+    apps |= {app: {"state": "superseded"} for app in plan.builds()}
+    apps |= {one.app: {"state": "released", "version": one.version, "digest": one.digest} for one in releases}
+    bump = releases[0].commit if releases else None
+    if bump is None:
+        say("superseded: a newer commit has been released already")
+    else:
+        say(f"released {', '.join(f'{one.app} {one.version}' for one in releases)} in {bump[:12]}")
+    return Outcome(apps, bump)

@@ -1,0 +1,157 @@
+"""Git by its own program: one place that runs it, with an environment of ours.
+
+The caller's GIT_* variables never reach it (inside a hook they point to the hook's repository and
+quarantine), neither does anybody's configuration of signing or hooks path. Trees are read from the object
+database, never from a working tree, so what is planned and built is exactly what was committed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autostack.pipeline.errors import GitError, PushRejectedError
+
+_MESSAGE_LIMIT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file of a tree: its mode as git has it (`100644`, `100755`, `120000`) and its object id."""
+
+    mode: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who commits."""
+
+    name: str = "Auto-Stack CI"
+    email: str = "ci@auto-stack.local"
+
+
+class Repository:
+    """A repository on this machine, bare or with a working tree."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(self, *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
+        """Run one git command; raises GitError with git's own words."""
+        done = subprocess.run(
+            ["git", "-C", str(self.path), *arguments],
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env=_environment(env or {}),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            words = done.stderr.decode(errors="replace").strip()[-_MESSAGE_LIMIT:]
+            raise GitError(f"git {arguments[0]} in {self.path} failed: {words or f'exit {done.returncode}'}")
+        return done.stdout
+
+    def text(self, *arguments: str) -> str:
+        """The command's output as text, without the last newline."""
+        return self.run(*arguments).decode(errors="surrogateescape").strip()
+
+    def commit(self, revision: str) -> str:
+        """The commit's full id; raises GitError when there is no such commit."""
+        return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+    def has_commit(self, revision: str) -> bool:
+        """Whether the object is here and is a commit."""
+        try:
+            self.commit(revision)
+        except GitError:
+            return False
+        return True
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `newer` contains `older` (a commit contains itself)."""
+        try:
+            self.run("merge-base", "--is-ancestor", older, newer)
+        except GitError:
+            return False
+        return True
+
+    def commit_time_s(self, revision: str) -> int:
+        """The committer's time, Unix seconds."""
+        return int(self.text("show", "-s", "--format=%ct", revision))
+
+    def tree(self, revision: str) -> dict[str, Blob]:
+        """Every file of the commit, by its path."""
+        listing = self.run("ls-tree", "-r", "-z", "--full-tree", revision)
+        files = {}
+        for entry in listing.decode(errors="surrogateescape").split("\0")[:-1]:
+            details, path = entry.split("\t", 1)
+            mode, _kind, object_id = details.split()
+            files[path] = Blob(mode, object_id)
+        return files
+
+    def read(self, object_ids: Iterable[str]) -> dict[str, bytes]:
+        """The contents of blobs, in one git process."""
+        wanted = list(dict.fromkeys(object_ids))
+        output = self.run("cat-file", "--batch", stdin="".join(f"{one}\n" for one in wanted).encode())
+        contents, position = {}, 0
+        for _ in wanted:
+            end = output.index(b"\n", position)
+            object_id, kind, *size = output[position:end].decode().split()
+            if kind == "missing":
+                raise GitError(f"object {object_id} is missing in {self.path}; `git fsck` tells more")
+            start = end + 1
+            contents[object_id] = output[start : start + int(size[0])]
+            position = start + int(size[0]) + 1
+        return contents
+
+    def checkout(self, revision: str, folder: Path) -> None:
+        """Write the commit's files into `folder`, with an index of its own beside it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        git_dir = self.text("rev-parse", "--absolute-git-dir")
+        index = folder.with_name(folder.name + ".index")
+        index.unlink(missing_ok=True)
+        place = {"GIT_DIR": git_dir, "GIT_WORK_TREE": str(folder), "GIT_INDEX_FILE": str(index)}
+        self.run("read-tree", revision, env=place)
+        self.run("checkout-index", "--all", "--force", f"--prefix={folder}/", env=place)
+        index.unlink(missing_ok=True)
+
+    def tip(self, remote: str, branch: str) -> str:
+        """The branch's commit at the remote, with its objects fetched."""
+        line = self.text("ls-remote", "--exit-code", remote, f"refs/heads/{branch}")
+        commit = line.split()[0]
+        if not self.has_commit(commit):
+            self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"refs/heads/{branch}")
+        return commit
+
+    def push(self, remote: str, commit: str, branch: str) -> None:
+        """Fast-forward the remote's branch; raises PushRejectedError when it has moved."""
+        try:
+            self.run("push", "--quiet", "--porcelain", remote, f"{commit}:refs/heads/{branch}")
+        except GitError as error:
+            if self.is_ancestor(self.tip(remote, branch), commit):
+                raise
+            raise PushRejectedError(f"{branch} of {remote} has moved: {error}") from error
+
+    def write_note(self, ref: str, commit: str, content: str, identity: Identity) -> None:
+        """Set the note of a commit; the last writer wins."""
+        env = identity_environment(identity)
+        self.run("notes", f"--ref={ref}", "add", "--force", "--message", content, commit, env=env)
+
+
+def identity_environment(identity: Identity) -> dict[str, str]:
+    """The variables by which git takes author and committer."""
+    return {
+        "GIT_AUTHOR_NAME": identity.name,
+        "GIT_AUTHOR_EMAIL": identity.email,
+        "GIT_COMMITTER_NAME": identity.name,
+        "GIT_COMMITTER_EMAIL": identity.email,
+    }
+
+
+def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return inherited | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra)

@@ -1,0 +1,125 @@
+"""One image from one commit: layers, configuration, manifest and SBOM, written into a layout without a name.
+
+Naming it (`push`) is a step of its own: until then nobody can pull it, so building may run beside the tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autostack.pipeline.errors import BuildError
+from autostack.pipeline.git import Repository
+from autostack.pipeline.images.bytecode import interpreter_tag
+from autostack.pipeline.images.code import code_entries, code_files
+from autostack.pipeline.images.document import (
+    CONFIG,
+    EMPTY,
+    LAYER,
+    MANIFEST,
+    SBOM,
+    Descriptor,
+    Subject,
+    describe,
+    encode,
+    image_config,
+    image_manifest,
+    sbom_manifest,
+)
+from autostack.pipeline.images.layers import END, segment
+from autostack.pipeline.images.layout import Layout
+from autostack.pipeline.images.packages import packages_layer
+from autostack.pipeline.workspace import Member, Workspace, locked_closure, read_workspace
+
+SOURCE = "https://github.com/auto-stack/auto-stack"
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltImage:
+    """An image in a layout: what it is of, the descriptor of its manifest, and of the artifact with its
+    SBOM.
+    """
+
+    subject: Subject
+    manifest: Descriptor
+    sbom: Descriptor
+
+    @property
+    def digest(self) -> str:
+        """The digest by which the image is pulled."""
+        return self.manifest.digest
+
+
+def build_image(
+    repository: Repository, head: str, app: str, version: str, *, layout: Layout, cache: Path
+) -> BuiltImage:
+    """Build the image of an application at a commit; the same arguments give the same digest."""
+    head = repository.commit(head)
+    tree = repository.tree(head)
+    contents = _Contents(repository, {path: blob.id for path, blob in tree.items()})
+    workspace = read_workspace(tree, contents.at)
+    member, closure = workspace.app(app), workspace.closure(app)
+    subject = Subject(
+        app, member.module, version, head, repository.commit_time_s(head), SOURCE, interpreter_tag()
+    )
+    project = {path: contents.at(path) for path in _project_files(workspace)}
+
+    packages = packages_layer(app, project, cache)
+    layout.put_file(packages.path, packages.descriptor)
+    files = code_files(tree, closure)
+    entries = code_entries(files, repository.read(blob.id for blob in files.values()))
+    code = segment(entries, subject.created_s) + END
+    layers = [packages.descriptor, _put(layout, LAYER, code)]
+    config = _put(layout, CONFIG, encode(image_config(subject, layers)))
+    manifest = _put(layout, MANIFEST, encode(image_manifest(subject, config, layers)))
+    lock = locked_closure(project["uv.lock"], app)
+    return BuiltImage(subject, manifest, _attach_sbom(layout, subject, manifest, lock, closure))
+
+
+def push_image(image: BuiltImage, source: Layout, target: Layout) -> None:
+    """Copy the image and its SBOM to a repository and tag it; raises TagTakenError when the tag is another
+    image's.
+    """
+    for descriptor in (image.manifest, image.sbom):
+        document = source.json(descriptor.digest)
+        for part in (document["config"], *document["layers"]):
+            blob = Descriptor(part["mediaType"], part["digest"], part["size"])
+            target.put_file(source.path(blob.digest), blob)
+        target.put_file(source.path(descriptor.digest), descriptor)
+    target.add(image.manifest, tag=image.subject.version)
+    target.add(image.sbom, artifact_type=SBOM)
+
+
+def _attach_sbom(
+    layout: Layout, subject: Subject, manifest: Descriptor, lock: dict[str, str], closure: tuple[Member, ...]
+) -> Descriptor:
+    from autostack.pipeline.images.sbom import sbom  # noqa: PLC0415 - a third of a second that a plan need not pay
+
+    content = _put(layout, SBOM, sbom(subject, lock, [member.name for member in closure]))
+    _put(layout, EMPTY, b"{}")
+    return _put(layout, MANIFEST, encode(sbom_manifest(subject, manifest, content)))
+
+
+def _put(layout: Layout, media_type: str, content: bytes) -> Descriptor:
+    descriptor = describe(media_type, content)
+    layout.put(content, descriptor)
+    return descriptor
+
+
+def _project_files(workspace: Workspace) -> list[str]:
+    """What uv needs to install a member's packages; a workspace without a lock can't be built."""
+    members = [f"{member.folder}/pyproject.toml" for member in workspace.members.values()]
+    return ["pyproject.toml", "uv.lock", *members]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """Reads files of a commit by path."""
+
+    repository: Repository
+    ids: dict[str, str]
+
+    def at(self, path: str) -> bytes:
+        if path not in self.ids:
+            raise BuildError(f"{path} is missing in the commit; the image can't be built without it")
+        return self.repository.read([self.ids[path]])[self.ids[path]]

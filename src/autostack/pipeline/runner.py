@@ -1,0 +1,160 @@
+"""The runner: takes queued runs, one at a time, until there are none; then it ends.
+
+It is started by a push and holds a lock while it works, so there is one per cluster; a second one sees the
+lock and leaves. Several waiting pushes become one run over all of them, since only the newest state is
+worth building. A run that a killed runner left behind is executed again; after three times it is given up
+as an error, so that one poisonous run does not stop the line for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from autostack.errors import AutostackError
+from autostack.pipeline.errors import GitError
+from autostack.pipeline.execution import Execution, Outcome
+from autostack.pipeline.git import Identity, Repository
+from autostack.pipeline.places import Places, places_of
+from autostack.pipeline.release import Target
+from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs, exclusive_if_free
+
+NOTES = "refs/notes/autostack-ci"
+BRANCH = "main"
+TOOLKIT = Path(__file__).parents[3]
+_ATTEMPTS = 3
+
+
+class Runner:
+    """The runner of one cluster. `echo` hears every line that goes to the log of a run."""
+
+    def __init__(self, places: Places, echo: Callable[[str], None] | None = None) -> None:
+        self.places = places
+        self.runs = Runs(places.ci)
+        self._echo = echo
+        self._origin = Repository(places.origin)
+        self._identity = Identity(
+            os.environ.get("AUTOSTACK_CI_NAME") or Identity().name,
+            os.environ.get("AUTOSTACK_CI_EMAIL") or Identity().email,
+        )
+
+    def drain(self) -> None:
+        """Do what is queued. Returns at once when another runner is at work; it will see the queue."""
+        while self.runs.unfinished():
+            with exclusive_if_free(self.places.ci / "runner.lock") as ours:
+                if not ours:
+                    return
+                while (run := self._next()) is not None:
+                    self._do(run)
+
+    def _next(self) -> Run | None:
+        """The run to do: the newest of those waiting, standing for the older ones of the same kind."""
+        waiting = self.runs.unfinished()
+        if not waiting:
+            return None
+        first = waiting[0]
+        alike = [run for run in waiting if not (run.only or run.initial)]
+        if first.only or first.initial or len(alike) == 1:
+            return first
+        newest = self.runs.update(alike[-1], base=alike[0].base)
+        for run in alike[:-1]:
+            ended = self.runs.finish(run, COALESCED, f"done together with run {newest.number}")
+            self._note(ended)
+        return newest
+
+    def _do(self, run: Run) -> None:
+        if run.attempts >= _ATTEMPTS:
+            message = f"given up: its runner died {run.attempts} times; see the log, then `autostack ci run`"
+            self._note(self.runs.finish(run, ERROR, message))
+            return
+        run = self.runs.start(run)
+        self._note(run)
+        with self._log(run) as (log, say):
+            say(f"run {run.number} for {run.head[:12]}, attempt {run.attempts}")
+            try:
+                outcome = self._execution(log, say).run(run)
+                ended = self._finish(run, outcome)
+            except AutostackError as error:
+                ended = self.runs.finish(run, ERROR, str(error))
+            except Exception as error:  # noqa: BLE001 - recorded: a bug of ours must end the run, not the runner
+                log.write(traceback.format_exc().encode())
+                ended = self.runs.finish(run, ERROR, f"internal error: {error!r}")
+            say(f"{ended.state}: {ended.message}")
+        self._note(ended)
+
+    def _execution(self, log: IO[bytes], say: Callable[[str], None]) -> Execution:
+        target = Target(
+            self._origin, str(self.places.origin.resolve()), BRANCH, self.places.registry, self._identity
+        )
+        return Execution(target, self.places, TOOLKIT, log, say)
+
+    def _finish(self, run: Run, outcome: Outcome) -> Run:
+        if not outcome.green:
+            message = "; ".join(outcome.failures) + "; nothing was pushed"
+            return self.runs.finish(run, FAILURE, message, apps=outcome.apps)
+        released = [f"{app} {one['version']}" for app, one in outcome.apps.items() if "version" in one]
+        message = f"released {', '.join(released)}" if released else "nothing to release"
+        return self.runs.finish(run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump)
+
+    def _note(self, run: Run) -> None:
+        """The run's state on its commit, where `git log --notes=autostack-ci` and the console find it."""
+        states = {ERROR: FAILURE, COALESCED: SUCCESS}
+        content = {
+            "state": states.get(run.state, run.state),
+            "run": run.number,
+            "apps": dict(run.apps),
+            "message": run.message,
+            "log": str(self.runs.log(run.number)),
+        }
+        try:
+            self._origin.write_note(NOTES, run.head, json.dumps(content, sort_keys=True), self._identity)
+        except GitError as error:
+            with self._log(run) as (_, say):
+                say(f"the note could not be written: {error}")
+
+    @contextmanager
+    def _log(self, run: Run) -> Iterator[tuple[IO[bytes], Callable[[str], None]]]:
+        path = self.runs.log(run.number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = threading.Lock()
+        with path.open("ab", buffering=0) as log:
+
+            def say(line: str) -> None:
+                stamp = time.strftime("%H:%M:%S")
+                with lock:
+                    log.write(f"[{stamp}] {line}\n".encode())
+                if self._echo:
+                    self._echo(line)
+
+            yield log, say
+
+
+def start_detached(places: Places) -> None:
+    """Start a runner that outlives us; it leaves by itself when another one is at work or nothing is
+    queued.
+    """
+    places.ci.mkdir(parents=True, exist_ok=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    with (places.ci / "runner.log").open("ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "autostack.pipeline.runner", str(places.cluster)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            cwd=places.cluster,
+            start_new_session=True,
+        )
+
+
+if __name__ == "__main__":
+    Runner(places_of(Path(sys.argv[1]))).drain()

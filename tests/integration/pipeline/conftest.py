@@ -1,0 +1,157 @@
+"""A small workspace in Git, like the real one: two applications, a package they share, a lock, manifests."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autostack.pipeline.git import Identity, Repository, identity_environment
+
+REPOSITORY_ROOT = Path(__file__).parents[3]
+DEVELOPER = identity_environment(Identity("Dev Eloper", "dev@example.com"))
+
+ROOT_PYPROJECT = """\
+[project]
+name = "sample"
+version = "0.1.0"
+requires-python = ">=3.11"
+
+[tool.uv.workspace]
+members = ["kit", "front-end", "back-end"]
+
+[tool.pytest.ini_options]
+addopts = ["--import-mode=importlib"]
+"""
+
+MEMBER_PYPROJECT = """\
+[project]
+name = "{name}"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = [{dependencies}]
+
+[build-system]
+requires = ["uv-build>=0.13.9,<0.14"]
+build-backend = "uv_build"
+{sources}"""
+
+DEPLOYMENT = """\
+# What runs, and a comment that must stay.
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: {name}}}
+spec:
+  template:
+    spec:
+      containers:
+        - name: {name}
+          image: "ghcr.io/auto-stack/{name}:v0.1"  # set by the pipeline
+          ports: [ {{containerPort: 8000}} ]
+"""
+
+
+def locked(name: str) -> str:
+    """A package's entry as the real lock has it, so that its wheel is in uv's cache already."""
+    lock = (REPOSITORY_ROOT / "uv.lock").read_text()
+    blocks = lock.split("[[package]]\n")
+    return next(block for block in blocks if block.startswith(f'name = "{name}"\n'))
+
+
+def lock_file() -> str:
+    """The sample's lock: both applications use the kit, the back end also h11."""
+    members = {"back-end": ["h11", "kit"], "front-end": ["kit"], "kit": [], "sample": []}
+    text = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[manifest]\nmembers = ['
+    text += ", ".join(f'"{name}"' for name in members) + "]\n\n"
+    for name, uses in members.items():
+        source = '{ virtual = "." }' if name == "sample" else f'{{ editable = "{name}" }}'
+        text += f'[[package]]\nname = "{name}"\nversion = "0.1.0"\nsource = {source}\n'
+        if uses:
+            text += "dependencies = [" + ", ".join(f'{{ name = "{one}" }}' for one in uses) + "]\n"
+        text += "\n"
+    return text + "[[package]]\n" + locked("h11")
+
+
+def workspace_files() -> dict[str, str]:
+    """Every file of the sample, by path."""
+    kit_source = "\n[tool.uv.sources]\nkit = { workspace = true }\n"
+    files = {
+        "pyproject.toml": ROOT_PYPROJECT,
+        "uv.lock": lock_file(),
+        "README.md": "# Sample\n",
+        "kit/pyproject.toml": MEMBER_PYPROJECT.format(name="kit", dependencies="", sources=""),
+        "kit/src/kit/__init__.py": 'GREETING = "hello"\n',
+        "kit/tests/unit/test_kit.py": "import kit\n\n\ndef test_greeting():\n    assert kit.GREETING\n",
+    }
+    for name, dependencies in (("front-end", '"kit"'), ("back-end", '"h11", "kit"')):
+        module = name.replace("-", "_")
+        files |= {
+            f"{name}/Dockerfile": f"FROM scratch\nCOPY {name}/src /app/src\n",
+            f"{name}/pyproject.toml": MEMBER_PYPROJECT.format(
+                name=name, dependencies=dependencies, sources=kit_source
+            ),
+            f"{name}/src/{module}/__init__.py": "",
+            f"{name}/src/{module}/__main__.py": f'import kit\n\nprint("{name}", kit.GREETING)\n',
+            f"{name}/src/{module}/answer.py": "ANSWER = 42\n",
+            f"{name}/tests/unit/test_answer.py": (
+                f"from {module}.answer import ANSWER\n\n\ndef test_answer():\n    assert ANSWER == 42\n"
+            ),
+            f"k8s-manifests/{name}.yaml": DEPLOYMENT.format(name=name),
+        }
+    return files
+
+
+@dataclass
+class Checkout:
+    """A developer's clone: edit, commit, push."""
+
+    folder: Path
+
+    @property
+    def repository(self) -> Repository:
+        """Its repository."""
+        return Repository(self.folder)
+
+    def write(self, path: str, content: str) -> None:
+        """Write a file, with its folders."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
+
+    def edit(self, path: str, pattern: str, replacement: str) -> None:
+        """Replace in a file; the pattern must be there."""
+        text = (self.folder / path).read_text()
+        changed, count = re.subn(pattern, replacement, text)
+        assert count, f"{pattern} is not in {path}"
+        (self.folder / path).write_text(changed)
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit's id."""
+        self.repository.run("add", "--all")
+        self.repository.run("commit", "--quiet", "--message", message, env=DEVELOPER)
+        return self.repository.commit("HEAD")
+
+    def push(self) -> None:
+        """Rebase on what the origin has and push, as a person would when refused."""
+        self.repository.run("pull", "--quiet", "--rebase", "origin", "main", env=DEVELOPER)
+        self.repository.run("push", "--quiet", "origin", "HEAD:main")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """The sample workspace, committed once on main."""
+    made = Checkout(tmp_path / "checkout")
+    made.folder.mkdir()
+    made.repository.run("init", "--quiet", "--initial-branch=main")
+    for path, content in workspace_files().items():
+        made.write(path, content)
+    made.commit("Begin")
+    return made
+
+
+@pytest.fixture(scope="session")
+def layer_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A layer cache of the session, so that packages are compiled once."""
+    return tmp_path_factory.mktemp("layers")
