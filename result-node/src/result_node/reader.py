@@ -1,0 +1,46 @@
+"""What the routes share: the database, the live end of the table, the counters and the service they
+belong to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from service_kit import Service
+
+from result_node.database import Database
+from result_node.metrics import ResultMetrics
+from result_node.settings import ResultSettings
+from result_node.tail import Tail
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One per process, or one per test."""
+
+    service: Service[ResultSettings]
+    database: Database
+    tail: Tail
+    metrics: ResultMetrics
+
+    @classmethod
+    def of(cls, service: Service[ResultSettings]) -> Reader:
+        """Build the parts; nothing is opened yet."""
+        database = Database(service.settings)
+        metrics = ResultMetrics(service.metrics)
+        metrics.database_up.set_function(lambda: float(database.away is None))
+        service.lifecycle.add_check("database", lambda: database.away)
+        return cls(service=service, database=database, tail=Tail(database), metrics=metrics)
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Follow the database while the service lives; it serves (503) also without one."""
+        await self.database.open()
+        await self.tail.open()
+        try:
+            yield
+        finally:
+            await self.tail.close()
+            await self.database.close()
