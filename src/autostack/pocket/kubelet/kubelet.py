@@ -1,0 +1,196 @@
+"""The kubelet's loop: pods of this node come, change and go; each has a task of its own.
+
+At the start, sandboxes that run are found first, then the stored pods are read: what belongs to one is adopted, all else is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+
+from autostack.pocket.client import ApiClient, Object, Resource
+from autostack.pocket.controllers.cluster import Cluster
+from autostack.pocket.controllers.kinds import CLAIM, CONFIG_MAP, ENDPOINT_SLICE, POD, SECRET, SERVICE, VOLUME
+from autostack.pocket.images.images import Images
+from autostack.pocket.kubelet.attempts import attempts
+from autostack.pocket.kubelet.cgroups import find_cgroups
+from autostack.pocket.kubelet.container import Container
+from autostack.pocket.kubelet.gateway import Gateway
+from autostack.pocket.kubelet.heartbeat import Heartbeat
+from autostack.pocket.kubelet.hosts import service_lines
+from autostack.pocket.kubelet.logs import LogFile
+from autostack.pocket.kubelet.node import Node, NodeSettings, TokenMaker
+from autostack.pocket.kubelet.pod import Pod
+from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
+from autostack.pocket.kubelet.usage import Meter
+
+log = logging.getLogger(__name__)
+
+SERVICE_ACCOUNT = Resource("", "v1", "serviceaccounts")
+HOSTS_PAUSE_S = 0.05
+MARK_S = 1.0
+
+
+class Kubelet:
+    """The node. Make it with `create`, then `run` it in a task beside the cluster's informers."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._pods: dict[str, Pod] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._hosts_changed = asyncio.Event()
+        self._running = running_sandboxes(node.settings.pods)
+        self._logs: dict[Container, LogFile] = {}
+        self._meter = Meter(node.cgroups, self._containers)
+        self.gateway = Gateway(self._pods.get, self._named, self._meter)
+
+    @classmethod
+    def create(cls, cluster: Cluster, settings: NodeSettings, images: Images) -> Kubelet:
+        """Compose the node's parts; `cluster` speaks in Events as the kubelet."""
+        settings.pods.mkdir(parents=True, exist_ok=True)
+        settings.pods.chmod(0o700)
+        group = f"autostack-{os.getuid()}-{settings.pod_network.network_address}"
+        return cls(Node(settings, cluster, images, find_cgroups(group), _token_maker(cluster.client)))
+
+    def _containers(self) -> Iterator[Container]:
+        for pod in self._pods.values():
+            yield from pod.everyone
+
+    def _named(self, key: tuple[str, str]) -> Pod | None:
+        return next((pod for pod in self._pods.values() if pod.key == key), None)
+
+    async def run(self) -> None:
+        """Be the node until cancelled; the pods' processes then stay, to be adopted."""
+        cluster = self._node.cluster
+        for kind in (CONFIG_MAP, SECRET, CLAIM, VOLUME, SERVICE, ENDPOINT_SLICE, POD):
+            await cluster.informer(kind).synced.wait()
+        heartbeat = Heartbeat(self._node)
+        await heartbeat.register()
+        for kind in (SERVICE, ENDPOINT_SLICE):
+            cluster.informer(kind).listen(lambda _old, _new: self._hosts_changed.set())
+        cluster.informer(POD).listen(self._on_pod)
+        self._end_strays()
+        self._running = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(heartbeat.run(), name="heartbeat")
+                group.create_task(self._meter.run(), name="meter")
+                group.create_task(self._keep_hosts(), name="hosts")
+                group.create_task(self._mark_logs(), name="log-times")
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def stop_pods(self, *, at_most_s: float) -> None:
+        """Stop every container gracefully, because the node goes down; the pods stay in the API."""
+        await asyncio.gather(*(pod.stop(at_most_s=at_most_s) for pod in self._pods.values()))
+
+    def _on_pod(self, old: Object | None, new: Object | None) -> None:
+        if new is None:
+            if old is not None and old["metadata"]["uid"] in self._pods:
+                self._pods[old["metadata"]["uid"]].vanish()
+            return
+        uid = new["metadata"]["uid"]
+        if old is not None and old["metadata"]["uid"] != uid and old["metadata"]["uid"] in self._pods:
+            self._pods[old["metadata"]["uid"]].vanish()
+        if new["spec"].get("nodeName") != self._node.settings.name:
+            return
+        if uid in self._pods:
+            self._pods[uid].update(new)
+        else:
+            self._add(uid, new)
+
+    def _add(self, uid: str, obj: Object) -> None:
+        pod = Pod(self._node, obj, self._running)
+        self._pods[uid] = pod
+        namespace = pod.key[0]
+        pod.write_hosts(self._services(namespace))
+        self._tasks[uid] = asyncio.create_task(self._host(uid, pod), name=f"pod-{pod.key[1]}")
+
+    async def _host(self, uid: str, pod: Pod) -> None:
+        try:
+            await pod.run()
+        except Exception:  # a fault of ours in one pod must not end the node
+            log.exception("pod task broke", extra={"pod": pod.key})
+        finally:
+            self._pods.pop(uid, None)
+            self._tasks.pop(uid, None)
+
+    def _end_strays(self) -> None:
+        """End what runs, and remove what lies here, of pods that are not stored any more."""
+        for attempt, pid in self._running.items():
+            if attempt.parents[2].name not in self._pods:
+                log.warning("stray sandbox ended", extra={"attempt": str(attempt)})
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        for folder in self._node.settings.pods.iterdir():
+            if folder.name not in self._pods:
+                for container in (folder / "containers").glob("*"):
+                    for one in attempts(container):
+                        kill_orphan(one.folder / "status")
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _services(self, namespace: str) -> str:
+        cluster = self._node.cluster
+        return service_lines(namespace, cluster.cache(SERVICE).all(), cluster.cache(ENDPOINT_SLICE).all())
+
+    async def _keep_hosts(self) -> None:
+        """Rewrite the pods' hosts when Services or endpoints change; changes that come together are one."""
+        shown: dict[str, str] = {}
+        while True:
+            await self._hosts_changed.wait()
+            await asyncio.sleep(HOSTS_PAUSE_S)
+            self._hosts_changed.clear()
+            namespaces = {pod.key[0] for pod in self._pods.values()}
+            fresh = {namespace: self._services(namespace) for namespace in namespaces}
+            for pod in list(self._pods.values()):
+                text = fresh[pod.key[0]]
+                if shown.get(pod.key[0]) != text:
+                    pod.write_hosts(text)
+            shown = fresh
+
+    async def _mark_logs(self) -> None:
+        """Keep the times of the containers' output."""
+        while True:
+            now = time.time()
+            for container in self._containers():
+                if container.attempt is not None:
+                    known = self._logs.get(container)
+                    if known is None or known.path != container.attempt.log:
+                        known = self._logs[container] = LogFile(container.attempt.log)
+                    known.mark(now)
+            for gone in [one for one in self._logs if one.pod.object["metadata"]["uid"] not in self._pods]:
+                del self._logs[gone]
+            await asyncio.sleep(MARK_S)
+
+
+def _token_maker(client: ApiClient) -> TokenMaker:
+    async def make(pod: Object, audience: str | None, lifetime_s: int) -> str:
+        bound = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": pod["metadata"]["name"],
+            "uid": pod["metadata"]["uid"],
+        }
+        spec = {
+            "expirationSeconds": lifetime_s,
+            "boundObjectRef": bound,
+            **({"audiences": [audience]} if audience else {}),
+        }
+        answer = await client.create(
+            SERVICE_ACCOUNT,
+            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
+            pod["metadata"]["namespace"],
+            subresource="token",
+            name=pod["spec"].get("serviceAccountName") or "default",
+        )
+        return str(answer["status"]["token"])
+
+    return make

@@ -1,0 +1,349 @@
+"""One pod on this node: volumes, init containers, containers, status, and its end.
+
+Its life runs until the containers are done, its object until somebody deletes it. The status is derived from the containers' views and
+written when it has changed; several changes that come together are one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from autostack.pocket.client import Object
+from autostack.pocket.controllers.events import EventType
+from autostack.pocket.controllers.kinds import POD
+from autostack.pocket.errors import ApiError
+from autostack.pocket.kubelet.attempts import boot_id
+from autostack.pocket.kubelet.container import CREATING, Container
+from autostack.pocket.kubelet.environment import PodFacts
+from autostack.pocket.kubelet.errors import MountError
+from autostack.pocket.kubelet.fields import shortfalls
+from autostack.pocket.kubelet.hosts import DOMAIN, hosts_text
+from autostack.pocket.kubelet.node import Node
+from autostack.pocket.kubelet.pod_volumes import PodVolumes
+from autostack.pocket.kubelet.sandbox import POD_FOLDER, Mount
+from autostack.pocket.kubelet.status import PodView, pod_status
+from autostack.pocket.kubelet.volumes import forget_volumes
+
+log = logging.getLogger(__name__)
+
+MOUNT_RETRY_S = 10.0
+SHOW_CREATING_AFTER_S = 0.2
+STATUS_RETRY_S = 0.5
+FORCED_GRACE_S = 1.0
+TERMINAL = ("Succeeded", "Failed")
+
+
+class Pod:
+    """One pod; `run` is its task. Implements PodSide for its containers."""
+
+    def __init__(self, node: Node, obj: Object, running: dict[Path, int]) -> None:
+        self.node = node
+        self.object = obj
+        self.uid: str = obj["metadata"]["uid"]
+        self.folder = node.settings.pods / self.uid
+        spec = obj["spec"]
+        self.hostname = (spec.get("hostname") or obj["metadata"]["name"])[:63].rstrip("-.")
+        kept = self._kept()
+        ip = kept.get("ip", "") or (obj.get("status") or {}).get("podIP", "")
+        self.pod_ip = node.settings.host_ip if spec.get("hostNetwork") else node.addresses.take(self.uid, ip)
+        self._volumes = PodVolumes(node, self.folder)
+        self._begun = time.time()
+        self._failure: tuple[str, str] | None = None
+        self._prepared = False
+        self._dirty = asyncio.Event()
+        self._doomed = asyncio.Event()
+        self._vanished = False
+        self._written: dict[str, object] | None = None
+        self._make_containers(running, same_sandbox=kept.get("boot_id") == boot_id())
+
+    def _make_containers(self, running: dict[Path, int], *, same_sandbox: bool) -> None:
+        spec = self.object["spec"]
+        policy = spec.get("restartPolicy", "Always")
+        init_policy = "Never" if policy == "Never" else "OnFailure"
+        self.init_containers = [
+            Container(self, one, policy="Always" if sidecar else init_policy, sidecar=sidecar)
+            for one in spec.get("initContainers") or []
+            for sidecar in [one.get("restartPolicy") == "Always"]
+        ]
+        self.containers = [Container(self, one, policy=policy) for one in spec["containers"]]
+        for container in self.everyone:
+            container.recall(running)
+        if not same_sandbox:
+            for container in self.init_containers:
+                view = container.view
+                if view.ended is not None:
+                    container.view = replace(view, ended=None, last=view.ended, waiting=CREATING)
+
+    def _kept(self) -> dict[str, str]:
+        with contextlib.suppress(OSError, ValueError):
+            kept: dict[str, str] = json.loads((self.folder / "pod.json").read_text())
+            return kept
+        return {}
+
+    @property
+    def everyone(self) -> list[Container]:
+        """Init containers and containers."""
+        return [*self.init_containers, *self.containers]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.object["metadata"]["namespace"], self.object["metadata"]["name"]
+
+    def container(self, name: str) -> Container | None:
+        """A container by name."""
+        return next((one for one in self.everyone if one.name == name), None)
+
+    # What containers ask of their pod.
+
+    def changed(self) -> None:
+        """Write the status soon."""
+        self._dirty.set()
+
+    def event(self, type_: EventType, reason: str, message: str) -> None:
+        """Tell a person."""
+        self.node.cluster.event(POD, self.object, type_, reason, message)
+
+    def facts(self) -> PodFacts:
+        """For the downward API."""
+        return PodFacts(self.pod_ip, self.node.settings.host_ip, self.node.cpus, self.node.memory_bytes)
+
+    def mounts(self, container: Object, environment: Mapping[str, str]) -> list[Mount]:
+        """The container's mounts, the pod's own folder among them."""
+        own = Mount(str(self.folder / "net"), POD_FOLDER, read_only=True)
+        return [own, *self._volumes.mounts(container, environment)]
+
+    # What the kubelet tells.
+
+    def update(self, obj: Object) -> None:
+        """The stored pod has changed."""
+        before, self.object = self.object, obj
+        if obj["metadata"].get("deletionTimestamp"):
+            self._doomed.set()
+        for section in ("labels", "annotations"):
+            if before["metadata"].get(section) != obj["metadata"].get(section):
+                self.node.wake_waiting()
+
+    def vanish(self) -> None:
+        """The stored pod is gone: what still runs must go at once."""
+        self._vanished = True
+        if self._doomed.is_set():
+            for container in self.everyone:
+                container.hurry()
+        self._doomed.set()
+
+    def write_hosts(self, services: str) -> None:
+        """Make the pod resolve these Services; a reader sees the old or the new file."""
+        spec = self.object["spec"]
+        names = [self.hostname]
+        if spec.get("subdomain"):
+            names.insert(0, f"{self.hostname}.{spec['subdomain']}.{self.key[0]}.svc.{DOMAIN}")
+        text = hosts_text(
+            own_address=self.pod_ip, own_names=names, aliases=spec.get("hostAliases") or [], services=services
+        )
+        fresh = self.folder / "net" / ".hosts"
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text)
+        fresh.rename(fresh.with_name("hosts"))
+
+    # Its life.
+
+    async def run(self) -> None:
+        """From now until the pod is deleted; cancelling leaves the processes to be adopted."""
+        publishing = asyncio.create_task(self._publish(), name=f"status-{self.uid}")
+        living = asyncio.create_task(self._live(), name=f"pod-{self.uid}")
+        renewing = asyncio.create_task(self._keep_volumes(), name=f"volumes-{self.uid}")
+        tasks = (publishing, living, renewing)
+        try:
+            if self.object["metadata"].get("deletionTimestamp"):
+                self._doomed.set()
+            await self._doomed.wait()
+            await self._end(living, publishing)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _live(self) -> None:
+        try:
+            if (self.object.get("status") or {}).get("phase") in TERMINAL:
+                return
+            if self._refused():
+                return
+            asyncio.get_running_loop().call_later(SHOW_CREATING_AFTER_S, self.changed)
+            deadline = asyncio.create_task(self._watch_deadline(), name=f"deadline-{self.uid}")
+            try:
+                await self._run_containers()
+            finally:
+                deadline.cancel()
+        except Exception as fault:  # a fault of ours in one pod must not end the node
+            log.exception("pod broke", extra={"pod": self.key})
+            self.event("Warning", "FailedSync", f"error of the kubelet: {fault!r}"[:500])
+
+    def _refused(self) -> bool:
+        found = shortfalls(self.object)
+        for one in found:
+            self.event("Warning", "Refused" if one.refused else "NotSupported", f"{one.path}: {one.message}")
+        refused = "; ".join(f"{one.path}: {one.message}" for one in found if one.refused)
+        if refused:
+            for container in self.everyone:
+                container.show(
+                    waiting=("CreateContainerConfigError", f"not possible on this node: {refused}")
+                )
+        return bool(refused)
+
+    async def _run_containers(self) -> None:
+        self._prepare()
+        await self._provide_volumes()
+        self._prepared = True
+        sidecars: list[asyncio.Task[object]] = []
+        try:
+            for container in self.init_containers:
+                if container.view.sidecar:
+                    sidecars.append(asyncio.create_task(container.run(), name=f"sidecar-{container.name}"))
+                    await container.up.wait()
+                else:
+                    ended = await container.run()
+                    if ended is None or ended.exit_code != 0:
+                        return
+            async with asyncio.TaskGroup() as group:
+                for container in self.containers:
+                    group.create_task(container.run(), name=f"container-{container.name}")
+        finally:
+            if sidecars and asyncio.current_task() is not None and not self._is_cancelled():
+                await self._stop([one for one in reversed(self.init_containers) if one.view.sidecar])
+            for task in sidecars:
+                task.cancel()
+            await asyncio.gather(*sidecars, return_exceptions=True)
+            self.changed()
+
+    @staticmethod
+    def _is_cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    def _prepare(self) -> None:
+        net = self.folder / "net"
+        net.mkdir(parents=True, exist_ok=True)
+        net.chmod(0o755)
+        (net / "hostname").write_text(f"{self.hostname}\n")
+        resolv = Path("/etc/resolv.conf")
+        (net / "resolv.conf").write_text(resolv.read_text() if resolv.exists() else "")
+        if not (net / "hosts").exists():
+            self.write_hosts("")
+        namespace, name = self.key
+        kept = {"ip": self.pod_ip, "namespace": namespace, "name": name, "boot_id": boot_id()}
+        (self.folder / "pod.json").write_text(json.dumps(kept))
+
+    async def _provide_volumes(self) -> None:
+        while True:
+            try:
+                await self._volumes.provide(self.object, self.facts())
+            except MountError as error:
+                self.event("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+                await self.node.wait_for_change(MOUNT_RETRY_S)
+            else:
+                return
+
+    async def _keep_volumes(self) -> None:
+        """Follow changes of what the volumes show, and renew tokens in time."""
+        wait_s: float | None = None
+        while True:
+            await self.node.wait_for_change(wait_s if wait_s is not None else 3600.0)
+            if not self._prepared:
+                continue
+            try:
+                wait_s = await self._volumes.provide(self.object, self.facts())
+            except MountError as error:  # e.g. a ConfigMap is gone: the files stay as they were
+                log.debug("volume not updated", extra={"pod": self.key, "error": str(error)})
+
+    async def _watch_deadline(self) -> None:
+        limit_s = self.object["spec"].get("activeDeadlineSeconds")
+        if limit_s is None:
+            return
+        await asyncio.sleep(max(self._begun + limit_s - time.time(), 0))
+        await self._stop(self.everyone)
+        self._failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        self.changed()
+
+    async def _stop(self, containers: list[Container], grace_s: float | None = None) -> None:
+        if grace_s is None:
+            grace_s = float(self.object["spec"].get("terminationGracePeriodSeconds", 30))
+        await asyncio.gather(*(container.stop(grace_s) for container in containers))
+
+    async def stop(self, *, at_most_s: float) -> None:
+        """Stop the containers because the node stops; the pod itself stays and is started anew later."""
+        grace_s = float(self.object["spec"].get("terminationGracePeriodSeconds", 30))
+        await self._stop(self.everyone, min(grace_s, at_most_s))
+        (self.folder / "pod.json").unlink(missing_ok=True)  # the next start is a new sandbox
+
+    async def _end(self, living: asyncio.Task[None], publishing: asyncio.Task[None]) -> None:
+        grace = self.object["metadata"].get("deletionGracePeriodSeconds", 30)
+        grace_s = FORCED_GRACE_S if self._vanished else float(grace)
+        began = time.monotonic()
+        await self._stop(self.containers, grace_s)
+        rest_s = max(grace_s - (time.monotonic() - began), 0)
+        await self._stop(list(reversed(self.init_containers)), rest_s)
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+        if not self._vanished:
+            await self._say_goodbye()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        forget_volumes(self.folder, memory=self.node.settings.memory)
+        self.node.addresses.release(self.pod_ip)
+
+    async def _say_goodbye(self) -> None:
+        """The last status, then the end of the object."""
+        try:
+            await self._write_status()
+            await self.node.cluster.delete(POD, self.object, grace_period_s=0)
+        except ApiError as error:
+            if error.code != 404:
+                log.warning("pod not removed", extra={"pod": self.key, "error": error.message})
+
+    async def _publish(self) -> None:
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                await self._write_status()
+            except ApiError as error:
+                if error.code == 404:
+                    return
+                log.warning("status not written", extra={"pod": self.key, "error": error.message})
+                await asyncio.sleep(STATUS_RETRY_S)
+                self._dirty.set()
+
+    async def _write_status(self) -> None:
+        old = self.object.get("status") or {}
+        if old.get("phase") in TERMINAL and not self.object["metadata"].get("deletionTimestamp"):
+            return
+        view = PodView(
+            containers=[one.view for one in self.containers],
+            init_containers=[one.view for one in self.init_containers],
+            pod_ip=self.pod_ip if self._prepared else None,
+            host_ip=self.node.settings.host_ip,
+            started_at=self._begun,
+            now=time.time(),
+            sandbox_ready=self._prepared,
+            failure=self._failure,
+        )
+        status = pod_status(self.object, view)
+        if status == self._written:
+            return
+        gone: dict[str, object] = {key: None for key in old if key not in status}
+        answer = await self.node.cluster.patch(
+            POD, self.object, {"status": {**status, **gone}}, subresource="status"
+        )
+        self._written = status
+        self.object = answer

@@ -1,0 +1,86 @@
+"""The volumes of one pod: provided before its containers start, and kept current while they run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autostack.pocket.client import Object
+from autostack.pocket.controllers.kinds import CLAIM, VOLUME
+from autostack.pocket.errors import ApiError
+from autostack.pocket.kubelet.environment import PodFacts, expand
+from autostack.pocket.kubelet.errors import ConfigError, MountError
+from autostack.pocket.kubelet.node import Node
+from autostack.pocket.kubelet.projection import volume_files, wished_tokens
+from autostack.pocket.kubelet.sandbox import Mount
+from autostack.pocket.kubelet.volumes import claim_path, empty_folder, host_path, mount_of, write_files
+
+RENEW_AT = 0.8
+"""The part of a token's lifetime after which it is renewed."""
+
+
+class PodVolumes:
+    """Where each volume of the pod is on this machine."""
+
+    def __init__(self, node: Node, folder: Path) -> None:
+        self._node = node
+        self._folder = folder
+        self._paths: dict[str, tuple[Path, bool]] = {}
+        self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
+
+    async def provide(self, pod: Object, facts: PodFacts) -> float | None:
+        """Make or update every volume; returns seconds until a token must be renewed. Raises MountError."""
+        for volume in pod["spec"].get("volumes") or []:
+            tokens = await self._current_tokens(pod, volume)
+            sources = self._node.sources(pod["metadata"]["namespace"])
+            try:
+                files = volume_files(pod, volume, sources, facts, tokens)
+            except ConfigError as error:
+                raise MountError(str(error)) from error
+            if files is not None:
+                path = self._folder / "volumes" / volume["name"]
+                write_files(path, files)
+                self._paths[volume["name"]] = path, True
+            elif volume["name"] not in self._paths:
+                self._paths[volume["name"]] = self._find(pod, volume)
+        due = min((renew for _, renew in self._tokens.values()), default=None)
+        return None if due is None else max(due - time.time(), 1.0)
+
+    def _find(self, pod: Object, volume: Mapping[str, Any]) -> tuple[Path, bool]:
+        if "hostPath" in volume:
+            return host_path(volume["hostPath"]), False
+        if "persistentVolumeClaim" in volume:
+            source = volume["persistentVolumeClaim"]
+            claims, volumes = self._node.cluster.cache(CLAIM), self._node.cluster.cache(VOLUME)
+            claim = claims.get((pod["metadata"]["namespace"], source["claimName"]))
+            path = claim_path(claim, source["claimName"], lambda name: volumes.get(("", name)))
+            return path, bool(source.get("readOnly"))
+        memory = self._node.settings.memory
+        return empty_folder(self._folder, volume["name"], volume.get("emptyDir") or {}, memory=memory), False
+
+    async def _current_tokens(self, pod: Object, volume: Mapping[str, Any]) -> dict[str, str]:
+        tokens = {}
+        for wish in wished_tokens(volume):
+            key = (volume["name"], wish.path)
+            token, renew_at = self._tokens.get(key, ("", 0.0))
+            if time.time() >= renew_at:
+                try:
+                    token = await self._node.make_token(pod, wish.audience, wish.lifetime_s)
+                except ApiError as error:
+                    raise MountError(f"failed to fetch token: {error.message}") from error
+                self._tokens[key] = token, time.time() + RENEW_AT * wish.lifetime_s
+            tokens[wish.path] = token
+        return tokens
+
+    def mounts(self, container: Object, environment: Mapping[str, str]) -> list[Mount]:
+        """The container's volumeMounts; raises MountError."""
+        found = []
+        for entry in container.get("volumeMounts") or []:
+            if entry["name"] not in self._paths:
+                raise MountError(f"volume {entry['name']!r} of the volumeMount is not in the pod")
+            path, read_only = self._paths[entry["name"]]
+            sub_path = entry.get("subPath") or expand(entry.get("subPathExpr") or "", environment)
+            found.append(mount_of(entry, path, read_only=read_only, sub_path=sub_path))
+        return found

@@ -1,0 +1,235 @@
+"""One sandbox as a process: started, adopted, signalled, and awaited by its pidfd.
+
+bwrap writes the program's PID and, when it ends, its exit code into the attempt's `status` file, which it
+holds open as descriptor 9. That open file is its identity: after a crash of ours a running sandbox is found by
+it, and no recorded number can be mistaken for a process that got it later. A sandbox whose exit code is not in the file has not
+run its program, or was killed from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from autostack.pocket.kubelet.errors import StartError
+from autostack.pocket.kubelet.sandbox import Sandbox, bwrap_arguments
+
+STATUS_FD, ARGUMENTS_FD, INFO_FD = 9, 8, 7
+START_DEADLINE_S = 20.0
+_JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
+
+
+class Process:
+    """A running sandbox. `ended` resolves with the exit code, or None when bwrap could not tell one."""
+
+    def __init__(self, pid: int, child_pid: int, status: Path) -> None:
+        self.pid = pid
+        self.child_pid = child_pid
+        self._status = status
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[int | None] = self._loop.create_future()
+        self._pidfd = os.pidfd_open(pid)
+        try:
+            self._child_pidfd: int | None = os.pidfd_open(child_pid)
+        except ProcessLookupError:
+            self._child_pidfd = None
+        self._loop.add_reader(self._pidfd, self._on_exit)
+
+    def signal(self, number: int) -> None:
+        """Signal the program; nothing happens if it has ended."""
+        if self._child_pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._child_pidfd, number)
+
+    def _on_exit(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        with contextlib.suppress(ChildProcessError):  # adopted: init is its parent
+            os.waitpid(self.pid, os.WNOHANG)
+        code = exit_code(self._status)
+        if code is None:
+            self.signal(signal.SIGKILL)  # bwrap was killed: nobody is left to report
+        self.release()
+        if not self.ended.done():
+            self.ended.set_result(code)
+
+    def release(self) -> None:
+        """Stop watching, e.g. because the control plane goes and the pod stays."""
+        for fd in (self._pidfd, self._child_pidfd):
+            if fd is not None and fd >= 0:
+                self._loop.remove_reader(fd)
+                os.close(fd)
+        self._pidfd, self._child_pidfd = -1, None
+
+
+async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Sequence[str]) -> Process:
+    """Start the sandbox; returns when its namespaces stand and the program is being executed.
+
+    Raises StartError with bwrap's words when the sandbox itself can't be made.
+    """
+    status = attempt / "status"
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    arguments = _memory_file("\0".join(bwrap_arguments(sandbox)).encode())
+    status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        pid = _spawn(sandbox.command, cgroup_files, (log_fd, writing, arguments, status_fd))
+    except OSError as error:
+        raise StartError(f"bubblewrap can't be started: {error}") from error
+    finally:
+        for fd in (writing, arguments, status_fd, log_fd):
+            os.close(fd)
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            told = await _read_info(reading)
+    except TimeoutError:
+        told = b""
+    finally:
+        os.close(reading)
+    child_pid = _child_of(told)
+    if child_pid is None:
+        _reap(pid)
+        raise StartError(f"the sandbox can't be made: {last_line(log)}")
+    return Process(pid, child_pid, status)
+
+
+def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, int, int, int]) -> int:
+    bwrap = [
+        "bwrap", "--args", str(ARGUMENTS_FD), "--json-status-fd", str(STATUS_FD),
+        "--info-fd", str(INFO_FD), "--", *command,
+    ]  # fmt: skip
+    argv = ["sh", "-c", _JOIN, "sh", *cgroup_files, "--", *bwrap] if cgroup_files else bwrap
+    # Through high numbers first, so that no source is overwritten by an earlier target.
+    high = [os.dup2(fd, 200 + number, inheritable=False) for number, fd in enumerate(fds)]
+    try:
+        return os.posix_spawnp(
+            argv[0],
+            argv,
+            {"PATH": os.environ.get("PATH", os.defpath)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, high[0], 1),
+                (os.POSIX_SPAWN_DUP2, high[0], 2),
+                (os.POSIX_SPAWN_DUP2, high[1], INFO_FD),
+                (os.POSIX_SPAWN_DUP2, high[2], ARGUMENTS_FD),
+                (os.POSIX_SPAWN_DUP2, high[3], STATUS_FD),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+        )
+    finally:
+        for fd in high:
+            os.close(fd)
+
+
+def _memory_file(content: bytes) -> int:
+    fd = os.memfd_create("bwrap-arguments")
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+async def _read_info(fd: int) -> bytes:
+    """The JSON object that bwrap writes when the namespaces stand; empty when it ended before."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+    told = bytearray()
+
+    def readable() -> None:
+        try:
+            piece = os.read(fd, 4096)
+        except BlockingIOError:
+            return
+        told.extend(piece)
+        if (not piece or told.rstrip().endswith(b"}")) and not done.done():
+            done.set_result(bytes(told))
+
+    loop.add_reader(fd, readable)
+    try:
+        return await done
+    finally:
+        loop.remove_reader(fd)
+
+
+def _child_of(told: bytes) -> int | None:
+    try:
+        return int(json.loads(told)["child-pid"])
+    except (ValueError, KeyError):
+        return None
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
+def read_status(status: Path) -> dict[str, int]:
+    """What bwrap has written: child-pid, namespaces, and exit-code at the end."""
+    told: dict[str, int] = {}
+    with contextlib.suppress(OSError, ValueError):
+        for line in status.read_text().splitlines():
+            told |= json.loads(line)
+    return told
+
+
+def exit_code(status: Path) -> int | None:
+    """The program's exit code, once bwrap has written it."""
+    return read_status(status).get("exit-code")
+
+
+def last_line(log: Path) -> str:
+    """The end of the output, for an error message."""
+    try:
+        lines = log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return lines[-1][:500] if lines else "bubblewrap said nothing"
+
+
+def running_sandboxes(pods: Path) -> dict[Path, int]:
+    """Every bwrap of this cluster that runs, by the folder of its attempt."""
+    owners: dict[int, Path] = {}
+    for pid in _bwraps():
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/fd/{STATUS_FD}").readlink()
+            if status.name == "status" and status.is_relative_to(pods):
+                owners[pid] = status.parent
+    # Between fork and exec, bwrap's child is called bwrap too.
+    return {attempt: pid for pid, attempt in owners.items() if _parent_of(pid) not in owners}
+
+
+def _bwraps() -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "comm").read_text().strip() == "bwrap":
+                    yield int(entry.name)
+
+
+def _parent_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return None
+
+
+def kill_orphan(status: Path) -> bool:
+    """Kill the program of an attempt whose bwrap is gone; its PID namespace proves that it is the same."""
+    told = read_status(status)
+    pid, namespace = told.get("child-pid"), told.get("pid-namespace")
+    if pid is None or namespace is None:
+        return False
+    try:
+        if str(Path(f"/proc/{pid}/ns/pid").readlink()) != f"pid:[{namespace}]":
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
