@@ -1,9 +1,9 @@
 """Indexes for those who read: by time, and by the beginning of an expression.
 
-Both are made on the partitioned table, so each new partition has them from its first row. The one by time holds no id,
-so all rows of a flush share one entry of it. The one by expression holds 64 characters, because an index entry has a
-size limit and expressions need not keep to it; "C" makes a prefix a range. They cost the writer about as much as the
-primary key does; see the decision records of result-node.
+Both are made on the partitioned table, so each new partition has them from its first row. The one by time
+holds no id, so all rows of a flush share one entry of it. The one by expression holds 64 characters, because
+an index entry has a size limit and expressions need not keep to it; "C" makes a prefix a range. They cost the
+writer about as much as the primary key does; see the decision records of result-node.
 
 Revision ID: 0101
 """

@@ -1,0 +1,1 @@
+"""The worker's HTTP: /solve, its documentation, and the faults that experiments ask for."""

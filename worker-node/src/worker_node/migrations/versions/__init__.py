@@ -1,0 +1,1 @@
+"""One file a version; result-node's begin at 0101."""

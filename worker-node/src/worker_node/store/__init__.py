@@ -1,0 +1,3 @@
+"""The store: rows of many requests in one statement, each request answered after the commit (group
+commit).
+"""
