@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from autostack.pocket.apiserver.access import bootstrap_roles
 from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.extensions import definitions
 from autostack.pocket.apiserver.hooks import furnish_namespace
 from autostack.pocket.apiserver.verbs.create import create
 from autostack.pocket.errors import ApiError
@@ -23,7 +25,9 @@ async def bootstrap(core: Core) -> None:
         await ensure(core, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for entry in core.store.list("namespaces"):
         await furnish_namespace(core, entry.key.name)
-    for obj in (*services(core), *priority_classes()):
+    for entry in core.store.list(definitions.STORAGE):
+        await definitions.serve(core, entry)
+    for obj in (*services(core), *priority_classes(), *bootstrap_roles.objects()):
         await ensure(core, obj)
 
 

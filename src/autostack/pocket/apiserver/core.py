@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from autostack.pocket.apiserver.call import User
 from autostack.pocket.apiserver.registry import Registry
 from autostack.pocket.node import NodeGateway
 from autostack.pocket.store.store import Store
 
 if TYPE_CHECKING:
     from autostack.pocket.apiserver.access.access import Access
+    from autostack.pocket.apiserver.access.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,10 @@ class ApiSettings:
     """The largest request body, bytes."""
     ca_certificate: str = ""
     """PEM, published in each namespace as the ConfigMap kube-root-ca.crt."""
+    signing_key: str = field(default="", repr=False)
+    """Signs service-account tokens; empty makes one that ends with the process."""
+    tokens: Mapping[str, User] = field(default_factory=dict, repr=False)
+    """Bearer tokens of people, and who they are."""
 
 
 @dataclass(slots=True)
@@ -41,6 +48,7 @@ class Core:
     store: Store
     registry: Registry
     access: Access
+    tokens: Tokens
     settings: ApiSettings
     node: NodeGateway | None = None
     reserved_addresses: set[str] = field(default_factory=set)

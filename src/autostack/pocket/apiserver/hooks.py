@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autostack.pocket.apiserver.call import Call
+from autostack.pocket.apiserver.access import escalation
+from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.extensions import definitions
+from autostack.pocket.apiserver.metadata import begin
 from autostack.pocket.store.entry import Entry
 from autostack.pocket.store.errors import Stale
 from autostack.pocket.store.journal import Key
@@ -19,19 +22,21 @@ ROOT_CA_NOTE = (
 
 def before_write(core: Core, call: Call, new: Object, old: Object | None) -> None:
     """Raise ApiError when the write would give the caller rights that it does not have, or ask for what is not implemented."""
+    escalation.check(core, call, new, old)
+    if call.kind.storage == definitions.STORAGE:
+        definitions.check(core, call, new)
 
 
 async def after_write(core: Core, call: Call, entry: Entry) -> None:
     """React to an acknowledged write."""
     if call.kind.storage == "namespaces" and not entry.object["metadata"].get("deletionTimestamp"):
         await furnish_namespace(core, entry.key.name)
+    if call.kind.storage == definitions.STORAGE:
+        await definitions.serve(core, entry)
 
 
 async def furnish_namespace(core: Core, namespace: str) -> None:
     """The default service account and the ConfigMap with the cluster's certificate authority; existing ones are left alone."""
-    from autostack.pocket.apiserver.call import ADMIN  # noqa: PLC0415
-    from autostack.pocket.apiserver.metadata import begin  # noqa: PLC0415
-
     ca = {"data": {"ca.crt": core.settings.ca_certificate}}
     for plural, name, extra in (("serviceaccounts", "default", {}), ("configmaps", "kube-root-ca.crt", ca)):
         kind = core.registry.find("", "v1", plural)

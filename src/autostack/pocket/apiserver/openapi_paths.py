@@ -6,7 +6,6 @@ kubectl reads from it the merge keys of strategic patches, the prose of `explain
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from autostack.pocket.apiserver.kinds import Kind
@@ -83,13 +82,3 @@ def _with_pointers(node: Any) -> Any:
     return turned
 
 
-def stable_hash(content: bytes) -> str:
-    """What the index of documents names a version by."""
-    import hashlib  # noqa: PLC0415 - only needed when a client asks for OpenAPI
-
-    return hashlib.sha256(content).hexdigest().upper()[:32]
-
-
-def dumps(content: dict[str, Any]) -> bytes:
-    """The document's bytes, the same for the same content."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

@@ -6,7 +6,10 @@ the end. The fixture `pocket_api` does that. The kubelet joins by `server.attach
 
 from __future__ import annotations
 
+import secrets
+
 from autostack.pocket.apiserver.access.access import Access
+from autostack.pocket.apiserver.access.tokens import Tokens
 from autostack.pocket.apiserver.bootstrap import bootstrap
 from autostack.pocket.apiserver.call import User
 from autostack.pocket.apiserver.client import InProcessClient
@@ -29,7 +32,9 @@ class ApiServer:
     async def open(cls, journal: Journal, settings: ApiSettings | None = None) -> ApiServer:
         """Load the store and make sure that what every cluster has is there (namespaces, roles, the `kubernetes` Service)."""
         store = await Store.open(journal)
-        core = Core(store, Registry(), Access(store), settings or ApiSettings())
+        settings = settings or ApiSettings()
+        tokens = Tokens(store, settings.signing_key.encode() or secrets.token_bytes(32), settings.tokens)
+        core = Core(store, Registry(), Access(store), tokens, settings)
         server = cls(core)
         await bootstrap(core)
         return server

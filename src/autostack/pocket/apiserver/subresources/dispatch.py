@@ -6,12 +6,12 @@ from typing import Any
 
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.subresources import binding, eviction, finalize, scale
+from autostack.pocket.apiserver.subresources import binding, eviction, finalize, scale, token
 from autostack.pocket.errors import method_not_allowed
 
 Object = dict[str, Any]
 OWN_UPDATE = ("finalize", "scale")
-CREATE = {"binding": binding.create, "eviction": eviction.create}
+CREATE = {"binding": binding.create, "eviction": eviction.create, "token": token.create}
 
 
 async def create(core: Core, call: Call, obj: Object) -> Object:

@@ -1,0 +1,217 @@
+"""Requests about objects: from a place and a method to a call, through authorisation and a verb, to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from autostack.pocket.apiserver.access import reviews
+from autostack.pocket.apiserver.call import Call
+from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.http import versions
+from autostack.pocket.apiserver.http.negotiation import Accepted, decode_body, wanted_form
+from autostack.pocket.apiserver.http.paths import Place, verb_of
+from autostack.pocket.apiserver.http.request import Request
+from autostack.pocket.apiserver.http.response import Response, of
+from autostack.pocket.apiserver.http.table import partial, table
+from autostack.pocket.apiserver.kinds import Kind
+from autostack.pocket.apiserver.subresources import dispatch, metrics, scale
+from autostack.pocket.apiserver.verbs.create import create
+from autostack.pocket.apiserver.verbs.delete import DeleteOptions, Deleted, delete
+from autostack.pocket.apiserver.verbs.deletecollection import delete_collection
+from autostack.pocket.apiserver.verbs.get import get
+from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page
+from autostack.pocket.apiserver.verbs.patch import MEDIA_TYPES, patch
+from autostack.pocket.apiserver.verbs.update import update
+from autostack.pocket.errors import bad_request, method_not_allowed, no_such_path, unsupported_media_type
+from autostack.pocket.store.entry import Entry
+
+Object = dict[str, Any]
+# Kinds whose deletion answers with the object itself; the others answer with a Status.
+RETURN_DELETED = ("persistentvolumeclaims", "persistentvolumes", "pods", "serviceaccounts", "services", "storageclasses.storage.k8s.io")
+CONNECT = ("attach", "exec", "log", "portforward", "proxy")
+
+
+def call_of(core: Core, request: Request, place: Place, verb: str) -> Call:
+    """The call that a request means, authorised; raises 404 for what is not served and 403."""
+    kind = core.registry.find(place.group, place.version, place.plural)
+    if kind is None or (place.subresource and place.subresource not in kind.subresources):
+        raise no_such_path()
+    if place.namespace and not kind.namespaced:
+        raise no_such_path()
+    if not place.subresource and verb not in kind.verbs:
+        raise method_not_allowed(verb)
+    call = Call(
+        request.user,
+        verb,
+        kind,
+        place.namespace,
+        place.name,
+        place.subresource,
+        dry_run=request.dry_run(),
+        field_manager=request.field_manager(),
+        field_validation=request.query.get("fieldValidation") or "Warn",
+        force=request.flag("force"),
+        warnings=request.warnings,
+    )
+    core.access.authorize(call)
+    if kind.namespaced and not place.namespace and verb in ("create", "get", "update", "patch", "delete"):
+        raise bad_request("an empty namespace may not be set during creation") if verb == "create" else no_such_path()
+    return call
+
+
+async def respond(core: Core, request: Request, place: Place) -> Response:
+    """Serve one request that is neither a watch nor a stream."""
+    verb = verb_of(request.method, place, watch=False)
+    call = call_of(core, request, place, verb)
+    form = wanted_form(request.headers.get("accept", ""))
+    if not call.kind.storage:
+        return await _virtual(core, request, call, form)
+    if verb == "list":
+        return list_response(call.kind, list_page(core, call, selection(request)), request, form)
+    if verb == "deletecollection":
+        options = delete_options(request)
+        page = await delete_collection(core, call, selection(request), options)
+        return list_response(call.kind, page, request, form)
+    if verb == "get" and not call.subresource:
+        return entry_response(call.kind, get(core, call), request, form)
+    if verb == "delete":
+        if call.subresource:
+            raise method_not_allowed(verb)
+        return _deleted(call, await delete(core, call, delete_options(request)))
+    existed = core.store.get(call.key) is not None
+    result = await _write(core, request, call)
+    if call.subresource not in ("", "status"):
+        return of(result, 201 if verb == "create" else 200)
+    code = 201 if verb == "create" or not existed else 200
+    return object_response(call.kind, versions.outgoing(call.kind, result), request, form, code)
+
+
+async def _write(core: Core, request: Request, call: Call) -> Object:
+    if call.verb == "get":
+        return scale.read(core, call) if call.subresource == "scale" else get(core, call).object
+    content_type = request.headers.get("content-type", "application/json")
+    body = decode_body(request.body, content_type)
+    if call.verb == "patch":
+        patch_type = MEDIA_TYPES.get(content_type.split(";", 1)[0].strip())
+        if patch_type is None:
+            raise unsupported_media_type(content_type, ", ".join(MEDIA_TYPES))
+        if patch_type == "apply":
+            call.field_manager = request.query.get("fieldManager", "")
+        body = versions.incoming(call.kind, body) if isinstance(body, dict) else body
+        if call.subresource in dispatch.OWN_UPDATE:
+            return await dispatch.patch(core, call, body, patch_type)
+        return await patch(core, _stored_call(core, call), body, patch_type)
+    if not isinstance(body, dict):
+        raise bad_request("the body must be one object")
+    body = versions.incoming(call.kind, body)
+    if call.verb == "create":
+        if call.subresource:
+            return await dispatch.create(core, call, body)
+        if call.name:
+            raise method_not_allowed("create")
+        return await create(core, _stored_call(core, call), body)
+    if call.subresource in dispatch.OWN_UPDATE:
+        return await dispatch.update(core, call, body)
+    return await update(core, _stored_call(core, call), body)
+
+
+def _stored_call(core: Core, call: Call) -> Call:
+    """Events of events.k8s.io are written as what they are stored as."""
+    if call.kind.group == versions.EVENTS_GROUP:
+        stored = core.registry.find("", "v1", "events")
+        if stored is not None:
+            call.kind = stored
+    return call
+
+
+async def _virtual(core: Core, request: Request, call: Call, form: Accepted) -> Response:
+    if call.verb == "create":
+        body = decode_body(request.body, request.headers.get("content-type", "application/json"))
+        if not isinstance(body, dict):
+            raise bad_request("the body must be one object")
+        return of(reviews.answer(core, call, body), 201)
+    found = metrics.read(core, call, selection(request))
+    if form.as_kind == "Table":
+        items = found["items"] if call.verb == "list" else [found]
+        return of(table(call.kind, items, {}, request.query.get("includeObject", "Metadata")))
+    return of(found)
+
+
+def selection(request: Request) -> Selection:
+    """The selectors and paging of a query."""
+    query = request.query
+    return Selection(
+        query.get("labelSelector", ""),
+        query.get("fieldSelector", ""),
+        max(request.number("limit") or 0, 0),
+        query.get("continue", ""),
+        query.get("resourceVersion", ""),
+        query.get("resourceVersionMatch", ""),
+    )
+
+
+def delete_options(request: Request) -> DeleteOptions:
+    """DeleteOptions from body and query; raises 400 for values that do not exist."""
+    body: Any = {}
+    if request.body.strip():
+        body = decode_body(request.body, request.headers.get("content-type", "application/json"))
+        if not isinstance(body, dict):
+            raise bad_request("DeleteOptions must be an object")
+    grace = request.number("gracePeriodSeconds")
+    grace = body.get("gracePeriodSeconds") if grace is None else grace
+    propagation = body.get("propagationPolicy") or request.query.get("propagationPolicy") or ""
+    if propagation not in ("", "Background", "Foreground", "Orphan"):
+        raise bad_request(f"propagationPolicy must be Background, Foreground or Orphan, not {propagation!r}")
+    if body.get("orphanDependents") is True or request.query.get("orphanDependents") == "true":
+        propagation = "Orphan"
+    preconditions = body.get("preconditions") or {}
+    return DeleteOptions(propagation, grace, str(preconditions.get("uid") or ""), str(preconditions.get("resourceVersion") or ""))
+
+
+def _deleted(call: Call, deleted: Deleted) -> Response:
+    if not deleted.gone or call.kind.storage in RETURN_DELETED:
+        return of(versions.outgoing(call.kind, deleted.object))
+    details = {**call.target.details(), "uid": deleted.object["metadata"]["uid"]}
+    return of({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+
+
+def list_response(kind: Kind, page: Page, request: Request, form: Accepted) -> Response:
+    """A list in the form asked for; the plain one joins stored bytes without decoding them."""
+    metadata: Object = {"resourceVersion": page.resource_version}
+    if page.proceed:
+        metadata["continue"] = page.proceed
+        if page.remaining is not None:
+            metadata["remainingItemCount"] = page.remaining
+    if form.as_kind == "Table":
+        objects = (entry.object for entry in page.entries)
+        return of(table(kind, objects, metadata, request.query.get("includeObject", "Metadata")))
+    if form.as_kind == "PartialObjectMetadataList":
+        items = [partial(entry.object) for entry in page.entries]
+        return of({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
+    return Response(200, joined(kind, page.entries, metadata))
+
+
+def joined(kind: Kind, entries: Iterable[Entry], metadata: Object) -> bytes:
+    """A list's JSON from its entries' bytes."""
+    head = msgspec.json.encode({"kind": kind.list_kind, "apiVersion": kind.api_version, "metadata": metadata})
+    return head[:-1] + b',"items":[' + b",".join([versions.raw(kind, entry) for entry in entries]) + b"]}\n"
+
+
+def entry_response(kind: Kind, entry: Entry, request: Request, form: Accepted) -> Response:
+    """A stored object in the form asked for."""
+    if form.as_kind:
+        return object_response(kind, versions.outgoing(kind, entry.object), request, form)
+    return Response(200, versions.raw(kind, entry) + b"\n")
+
+
+def object_response(kind: Kind, obj: Object, request: Request, form: Accepted, code: int = 200) -> Response:
+    """An object in the form asked for."""
+    if form.as_kind == "Table":
+        metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        return of(table(kind, [obj], metadata, request.query.get("includeObject", "Metadata")), code)
+    if form.as_kind == "PartialObjectMetadata":
+        return of(partial(obj), code)
+    return of(obj, code)

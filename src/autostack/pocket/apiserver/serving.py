@@ -1,0 +1,154 @@
+"""Serve the API over TLS on loopback, with uvicorn, from the cluster's folder of keys.
+
+The folder holds the authority, the server's certificate, the admin token and the key that signs service-account tokens; what is
+missing is made at the first start, and the server certificate is renewed when it nears its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import uvicorn
+
+from autostack.pocket.apiserver import certificates
+from autostack.pocket.apiserver.call import ADMIN
+from autostack.pocket.apiserver.certificates import KeyPair
+from autostack.pocket.apiserver.core import ApiSettings
+from autostack.pocket.apiserver.http.app import HttpApi
+from autostack.pocket.apiserver.server import ApiServer
+from autostack.pocket.errors import PocketError
+
+SHUTDOWN_TIMEOUT_S = 3
+BACKLOG = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a cluster's API server is known by."""
+
+    ca: KeyPair
+    server_certificate: Path
+    server_key: Path
+    admin_token: str
+    signing_key: str
+
+
+def credentials(folder: Path, hosts: list[str]) -> Credentials:
+    """Read the folder, and make what is missing or about to end."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ca = _kept_pair(folder, "ca")
+    if ca is None:
+        ca = certificates.authority()
+        _keep_pair(folder, "ca", ca)
+    pair = _kept_pair(folder, "server")
+    if pair is None or not certificates.is_current(pair, hosts):
+        _keep_pair(folder, "server", certificates.server(ca, hosts))
+    return Credentials(
+        ca,
+        folder / "server.crt",
+        folder / "server.key",
+        _kept_secret(folder / "admin.token"),
+        _kept_secret(folder / "service-account.key"),
+    )
+
+
+def _kept_pair(folder: Path, name: str) -> KeyPair | None:
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    if not certificate.is_file() or not key.is_file():
+        return None
+    return KeyPair(certificate.read_text(), key.read_text())
+
+
+def _keep_pair(folder: Path, name: str, pair: KeyPair) -> None:
+    certificates.write_private(folder / f"{name}.key", pair.key)
+    certificates.write_private(folder / f"{name}.crt", pair.certificate)
+
+
+def _kept_secret(file: Path) -> str:
+    if not file.is_file():
+        certificates.write_private(file, secrets.token_urlsafe(32))
+    return file.read_text().strip()
+
+
+def with_credentials(settings: ApiSettings, known: Credentials) -> ApiSettings:
+    """Settings with the cluster's identity in them."""
+    return replace(
+        settings,
+        ca_certificate=known.ca.certificate,
+        signing_key=known.signing_key,
+        tokens={known.admin_token: ADMIN},
+    )
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is an error before anything has started."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PocketError(f"the API server cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves signals to the cluster, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def serving(server: ApiServer, listener: socket.socket, known: Credentials) -> AsyncIterator[None]:
+    """Serve HTTPS on the socket for the time of the block."""
+    config = uvicorn.Config(
+        HttpApi(server.core),  # type: ignore[arg-type]
+        loop="none",
+        http="httptools",
+        ws="wsproto",
+        lifespan="off",
+        ssl_certfile=known.server_certificate,
+        ssl_keyfile=known.server_key,
+        log_level="warning",
+        access_log=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=90,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        server_header=False,
+        ws_ping_interval=None,
+    )
+    web = _Server(config)
+    task = asyncio.create_task(web.serve(sockets=[listener]), name="api-https")
+    try:
+        await _started(web, task)
+        yield
+    finally:
+        server.core.store.watchers.close()
+        web.should_exit = True
+        await task
+
+
+async def _started(web: _Server, task: asyncio.Task[None]) -> None:
+    ready = asyncio.create_task(web.ready.wait(), name="api-https-ready")
+    await asyncio.wait((ready, task), return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if task.done():
+        raise PocketError("the API server ended while starting; its log says why")
