@@ -21,7 +21,7 @@ from autostack.pocket.kubelet.attempts import Attempt, Started, attempts
 from autostack.pocket.kubelet.checks import CheckFailed, check
 from autostack.pocket.kubelet.entering import Target
 from autostack.pocket.kubelet.errors import ConfigError, MountError, StartError
-from autostack.pocket.kubelet.logs import tail_text
+from autostack.pocket.kubelet.logs import end_of
 from autostack.pocket.kubelet.probes import Probes
 from autostack.pocket.kubelet.probing import ProbeSpec
 from autostack.pocket.kubelet.pulling import pulled
@@ -207,13 +207,10 @@ class Container:
         """Work out and record how the attempt ended."""
         if self.attempt is None:
             raise RuntimeError(f"container {self.name} has no attempt that could have ended")
-        message = tail_text(
-            self.attempt.folder / "termination", lines=1 << 30, size_bytes=ending.MESSAGE_BYTES
-        )
+        message = end_of(self.attempt.folder / "termination", ending.MESSAGE_BYTES)
         if ending.falls_back_to_log(self.spec, code, message):
-            message = tail_text(
-                self.attempt.log, lines=ending.FALLBACK_LINES, size_bytes=ending.FALLBACK_BYTES
-            )
+            lines = end_of(self.attempt.log, ending.FALLBACK_BYTES).splitlines()
+            message = "\n".join(lines[-ending.FALLBACK_LINES :])
         groups = self.pod.node.cgroups
         ended = ending.ended(
             code,

@@ -172,9 +172,9 @@ async def _enter_pipes(target: Target, line: Sequence[str], outer: int, *, stdin
     finally:
         for fd in (read_in, write_out, write_err):
             os.close(fd)
-    for fd in (write_in, read_out, read_err):
-        if fd is not None:
-            os.set_blocking(fd, False)
+    for ours in (write_in, read_out, read_err):
+        if ours is not None:
+            os.set_blocking(ours, False)
     return Session(process, stdin=write_in, stdout=read_out, stderr=read_err)
 
 

@@ -60,6 +60,8 @@ class LogFile:
             self._marked = times[-1][0] if times else 0
         if size == self._marked:
             return
+        if self._marked is not None and size < self._marked:  # the program has emptied its own output
+            self._times_path.unlink(missing_ok=True)
         with self._times_path.open("ab") as file:
             file.write(_RECORD.pack(size, now))
         self._marked = size
@@ -97,6 +99,7 @@ class LogFile:
             stamper = _Stamper(position, self._times) if wanted.timestamps else None
             while left is None or left > 0:
                 over = has_ended()  # asked before reading: what is read after it is all there is
+                position = min(position, os.fstat(file.fileno()).st_size)
                 piece = os.pread(file.fileno(), _CHUNK, position)
                 if not piece:
                     rest = stamper.rest() if stamper is not None and (over or not wanted.follow) else b""
@@ -179,11 +182,11 @@ def _tail(fd: int, lines: int, *, floor: int) -> int:
     return end if lines == 0 else floor
 
 
-def tail_text(path: Path, *, lines: int, size_bytes: int) -> str:
-    """The end of the output, for a termination message."""
+def end_of(path: Path, size_bytes: int) -> str:
+    """The last bytes of a file, as text; nothing when there is no such file."""
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - size_bytes, 0))
-            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+            return file.read().decode(errors="replace")
     except OSError:
         return ""

@@ -270,9 +270,9 @@ class Pod:
         if limit_s is None:
             return
         await asyncio.sleep(max(self._begun + limit_s - time.time(), 0))
-        await self._stop(self.everyone)
         self._failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
         self.changed()
+        await self._stop(self.everyone)
 
     async def _stop(self, containers: list[Container], grace_s: float | None = None) -> None:
         if grace_s is None:
@@ -326,7 +326,8 @@ class Pod:
 
     async def _write_status(self) -> None:
         old = self.object.get("status") or {}
-        if old.get("phase") in TERMINAL and not self.object["metadata"].get("deletionTimestamp"):
+        is_final = old.get("phase") in TERMINAL and self._failure is None
+        if is_final and not self.object["metadata"].get("deletionTimestamp"):
             return
         view = PodView(
             containers=[one.view for one in self.containers],

@@ -49,9 +49,9 @@ def host_mounts() -> list[Mount]:
     if not Path("/bin").is_symlink():  # a host whose /usr is not merged
         mounts += [Mount(f"/{name}", f"/{name}", read_only=True) for name in ("bin", "sbin", "lib", "lib64")]
     prefix = sys.base_prefix
-    if not is_inside(
-        prefix, "/usr"
-    ) or prefix == "/usr/local":  # where it was built for: extension modules find their libraries by that path
+    if (
+        not is_inside(prefix, "/usr") or prefix == "/usr/local"
+    ):  # where it was built for: extension modules find their libraries by that path
         mounts.append(Mount(prefix, prefix, read_only=True))
     return mounts
 

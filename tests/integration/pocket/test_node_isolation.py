@@ -1,0 +1,115 @@
+"""A pod that tries: what it can see, write and become."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.pocket_node import PocketNode, pod_object
+
+SLEEPS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
+
+
+async def said(node: PocketNode, name: str, script: str, **security: Any) -> str:
+    pod = pod_object(name, script)
+    pod["spec"]["restartPolicy"] = "Never"
+    pod["spec"]["containers"][0]["securityContext"] = security
+    return await node.output(pod)
+
+
+async def test_a_pod_does_not_see_the_home_nor_the_environment_of_who_started_it(
+    node: PocketNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_SECRET_OF_THE_HOST", "visible")
+    home = Path.home()
+    output = await said(
+        node, "peeker", f"ls -a {home} 2>&1; ls /home; env; cat /proc/*/environ | tr '\\0' '\\n'"
+    )
+    assert "A_SECRET_OF_THE_HOST" not in output
+    present = {entry.name for entry in home.iterdir()} - {".pyenv", ".local"}
+    assert not present & set(output.split())
+
+
+async def test_a_pod_sees_only_its_own_processes(node: PocketNode) -> None:
+    await node.create(pod_object("other", SLEEPS))
+    await node.ready("other")
+    output = await said(node, "looker", "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done")
+    assert "while :" not in output
+    assert f"/proc/{os.getpid()}" not in output
+
+
+async def test_a_pod_does_not_see_the_files_of_another(node: PocketNode) -> None:
+    await node.create(pod_object("other", f"echo private >/tmp/private; {SLEEPS}"))
+    await node.ready("other")
+    where = node.folder
+    output = await said(
+        node, "thief", f"cat /tmp/private; ls {where}; find / -name private -type f 2>/dev/null; echo end"
+    )
+    assert "private\n" not in output.replace("No such file or directory", "")
+    assert output.endswith("end\n")
+
+
+async def test_the_host_can_not_be_written(node: PocketNode) -> None:
+    script = (
+        "for d in /usr/bin /usr/lib /usr/share /etc/ssl/certs /etc/alternatives; do"
+        " (echo x >$d/by-pod) 2>/dev/null && echo wrote $d; done;"
+        "(echo 1 >/proc/sys/kernel/sysrq) 2>/dev/null && echo wrote sysctl;"
+        "mount -o remount,rw /usr 2>/dev/null && echo remounted; touch /usr/by-pod; echo done"
+    )
+    assert await said(node, "writer", script) == "done\n"
+    assert not Path("/usr/by-pod").exists()
+
+
+async def test_an_exec_gains_no_rights_over_the_program(node: PocketNode) -> None:
+    await node.create(pod_object("web", SLEEPS))
+    await node.ready("web")
+    code, output = await node.exec(
+        "web", "sh", "-c", "grep -E '^Cap(Eff|Prm|Bnd)' /proc/self/status; grep NoNew /proc/self/status"
+    )
+    assert code == 0
+    assert {line.split()[1] for line in output.splitlines()} == {"0000000000000000", "1"}
+    code, output = await node.exec("web", "sh", "-c", "mount -o remount,rw /usr && touch /usr/by-pod")
+    assert code != 0
+
+
+async def test_the_root_is_writable_unless_it_is_read_only_and_is_not_shared(node: PocketNode) -> None:
+    script = "touch /mine && echo root; touch /tmp/mine && echo tmp; ls /srv"
+    assert (await said(node, "layer", f"{script}; touch /srv/left")).splitlines() == ["root", "tmp"]
+    output = await said(node, "frozen", script, readOnlyRootFilesystem=True)
+    assert "root" not in output.splitlines()
+    assert "tmp" in output.splitlines()
+    assert "left" not in output
+
+
+async def test_the_program_runs_as_its_user(node: PocketNode) -> None:
+    assert await said(
+        node, "user", "id -u; id -g; whoami; touch /tmp/x && stat -c %u /tmp/x", runAsUser=1234, runAsGroup=5
+    ) == ("1234\n5\nuser\n1234\n")
+
+
+async def test_run_as_non_root_refuses_root(node: PocketNode) -> None:
+    pod = pod_object("root", "true")
+    pod["spec"]["containers"][0]["securityContext"] = {"runAsNonRoot": True}
+    await node.create(pod)
+    await node.until("root", lambda s: "runAsNonRoot" in str(s.get("containerStatuses")))
+    waiting = (await node.pod("root"))["status"]["containerStatuses"][0]["state"]["waiting"]
+    assert waiting["reason"] == "CreateContainerConfigError"
+
+
+async def test_a_privileged_pod_is_refused_and_says_why(node: PocketNode) -> None:
+    pod = pod_object("boss", "true", securityContext={"privileged": True})
+    await node.create(pod)
+    assert "never get the host's rights" in await node.until_event("boss", "Refused")
+    status = (await node.until("boss", lambda s: s.get("containerStatuses")))["status"]
+    assert status["phase"] == "Pending"
+
+
+async def test_no_secret_is_in_a_command_line(node: PocketNode) -> None:
+    pod = pod_object("secret", SLEEPS, env=[{"name": "PASSWORD", "value": "hunter2hunter2"}])
+    await node.create(pod)
+    await node.ready("secret")
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(b"hunter2hunter2" in line for line in lines)
