@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, cast
 
 import httptools
 
@@ -82,8 +82,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: it is open."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's transport; narrows it for mypy
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # a stream's; uvloop's is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         """asyncio: a part of a response; on an idle connection nothing may come."""

@@ -34,7 +34,8 @@ from traffic_sender.target import Target
 
 SNAPSHOT_INTERVAL_S = 1.0
 _TAKE_LIMIT = 200  # arrivals handed out before the loop gets its turn
-_LONGEST_SLEEP_S = 0.5
+_LONGEST_SLEEP_S = 0.02  # a pause that a change of load need not interrupt
+_LONGEST_WAIT_S = 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -152,20 +153,17 @@ class Engine:
         return self.figures()
 
     async def _arrive(self) -> None:
-        while self._schedule.next_s < math.inf or self._plan.duration_s == math.inf:
+        while self._loop.time() < self._schedule.ends_s or self._schedule.next_s < math.inf:
             self._load_changed.clear()
-            now_s = self._loop.time()
-            due = self._schedule.take(now_s, limit=_TAKE_LIMIT)
+            due = self._schedule.take(self._loop.time(), limit=_TAKE_LIMIT)
             for due_s in due:
                 self.dispatch.issue(due_s)
-            pause_s = self._schedule.next_s - self._loop.time()
-            if len(due) == _TAKE_LIMIT or 0 < pause_s <= _LONGEST_SLEEP_S:
-                await asyncio.sleep(0 if len(due) == _TAKE_LIMIT else pause_s)
-            elif pause_s > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._load_changed.wait(), min(pause_s, 3600))
+            pause_s = min(self._schedule.next_s, self._schedule.ends_s) - self._loop.time()
+            if len(due) == _TAKE_LIMIT or pause_s <= _LONGEST_SLEEP_S:
+                await asyncio.sleep(0 if len(due) == _TAKE_LIMIT else max(pause_s, 0))
             else:
-                await asyncio.sleep(0)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._load_changed.wait(), min(pause_s, _LONGEST_WAIT_S))
         self.arrived.set()
 
     async def _snapshot_often(self) -> None:

@@ -29,6 +29,7 @@ from traffic_sender.errors import RequestError
 TPS_LIMIT = 50_000
 SECONDS_LIMIT = 86_400
 STEPS_LIMIT = 10_000
+NAMES = ("constant", "step", "ramp", "sine", "spike")
 
 Tps = Annotated[float, Field(ge=0, le=TPS_LIMIT, allow_inf_nan=False, description="problems per second")]
 Seconds = Annotated[float, Field(ge=0.001, le=SECONDS_LIMIT, allow_inf_nan=False, description="seconds")]
@@ -256,17 +257,21 @@ def parse_profile(tps: float, text: str) -> Profile:
     Raises RequestError that names the field.
     """
     name, _, rest = text.partition(":")
-    fields: dict[str, str | float] = {"profile": name.strip() or "constant", "tps": tps}
+    name = name.strip() or "constant"
+    if name not in NAMES:
+        raise RequestError(f"there is no profile {name[:40]!r}; there are {', '.join(NAMES)}")
+    fields: dict[str, str | float] = {"profile": name, "tps": tps}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
         try:
             fields[key.strip()] = float(value)
         except ValueError:
             complaint = f"{value[:40]!r} is not a number" if equals else "has no value; write name=number"
-            raise RequestError(f"profile {name[:40]!r}: {key.strip()[:40]}: {complaint}") from None
+            raise RequestError(f"profile {name}: {key.strip()[:40]} {complaint}") from None
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "profile"
-        raise RequestError(f"profile {name[:40]!r}: {where}: {first['msg']}") from None
+        where = ".".join(str(part)[:40] for part in first["loc"][1:])
+        told = first["msg"].removeprefix("Value error, ")
+        raise RequestError(f"profile {name}: {f'{where}: ' if where else ''}{told}") from None
