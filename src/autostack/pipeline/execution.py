@@ -8,7 +8,6 @@ executed again.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +25,7 @@ from autostack.pipeline.planning import plan_commit, snapshot
 from autostack.pipeline.release import Target, missing_images, release
 from autostack.pipeline.releases import Release
 from autostack.pipeline.runs import Run, exclusive
-from autostack.pipeline.testing import environment_python, run_suite, suite
+from autostack.pipeline.testing import run_tests
 
 _WORKERS = 4
 
@@ -53,7 +52,6 @@ class Execution:
 
     target: Target
     places: Places
-    toolkit: Path
     log: IO[bytes]
     say: Callable[[str], None]
 
@@ -97,24 +95,18 @@ class Execution:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             self.target.repository.checkout(run.head, folder)
-            python = environment_python(folder, self.toolkit, self.places.ci / "environments")
-            suites = [pool.submit(self._test_app, folder, python, run.head, app) for app in plan.tests()]
+            suites = [pool.submit(self._test_app, folder, app) for app in plan.tests()]
             return tuple(message for one in suites if (message := one.result()) is not None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _test_app(self, folder: Path, python: Path, head: str, app: str) -> str | None:
-        workspace = snapshot(self.target.repository, head).workspace
-        one = suite(folder, workspace, app, python=python, inherited=os.environ)
-        if one is None:
-            self.say(f"{app} has no unit tests")
-            return None
+    def _test_app(self, folder: Path, app: str) -> str | None:
         try:
-            run_suite(app, one, self.log)
+            tested = run_tests(folder, app, environments=self.places.ci / "environments", log=self.log)
         except TestsFailedError as error:
             self.say(str(error))
             return str(error)
-        self.say(f"tests of {app} are green")
+        self.say(f"the tests of {app} are green" if tested else f"{app} has no unit tests")
         return None
 
     def _warm(self, head: str, app: str) -> None:

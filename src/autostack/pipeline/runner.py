@@ -30,7 +30,6 @@ from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Run
 
 NOTES = "refs/notes/autostack-ci"
 BRANCH = "main"
-TOOLKIT = Path(__file__).parents[3]
 _ATTEMPTS = 3
 
 
@@ -65,10 +64,11 @@ class Runner:
         alike = [run for run in waiting if not (run.only or run.initial)]
         if first.only or first.initial or len(alike) == 1:
             return first
-        newest = self.runs.update(alike[-1], base=alike[0].base)
-        for run in alike[:-1]:
-            ended = self.runs.finish(run, COALESCED, f"done together with run {newest.number}")
-            self._note(ended)
+        older = alike[:-1]
+        covers = tuple(number for run in older for number in (*run.covers, run.number))
+        newest = self.runs.update(alike[-1], base=older[0].base, covers=covers)
+        for run in older:
+            self.runs.finish(run, COALESCED, f"done together with run {newest.number}")
         return newest
 
     def _do(self, run: Run) -> None:
@@ -95,7 +95,7 @@ class Runner:
         target = Target(
             self._origin, str(self.places.origin.resolve()), BRANCH, self.places.registry, self._identity
         )
-        return Execution(target, self.places, TOOLKIT, log, say)
+        return Execution(target, self.places, log, say)
 
     def _finish(self, run: Run, outcome: Outcome) -> Run:
         if not outcome.green:
@@ -106,17 +106,19 @@ class Runner:
         return self.runs.finish(run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump)
 
     def _note(self, run: Run) -> None:
-        """The run's state on its commit, where `git log --notes=autostack-ci` and the console find it."""
-        states = {ERROR: FAILURE, COALESCED: SUCCESS}
+        """The run's state on the commits that it is for, where `git log --notes=autostack-ci` and the
+        console find it.
+        """
         content = {
-            "state": states.get(run.state, run.state),
+            "state": FAILURE if run.state == ERROR else run.state,
             "run": run.number,
             "apps": dict(run.apps),
             "message": run.message,
             "log": str(self.runs.log(run.number)),
         }
         try:
-            self._origin.write_note(NOTES, run.head, json.dumps(content, sort_keys=True), self._identity)
+            for head in (run.head, *(self.runs.get(number).head for number in run.covers)):
+                self._origin.write_note(NOTES, head, json.dumps(content, sort_keys=True), self._identity)
         except GitError as error:
             with self._log(run) as (_, say):
                 say(f"the note could not be written: {error}")

@@ -29,8 +29,8 @@ UNFINISHED = (QUEUED, RUNNING)
 class Run:
     """One run. `base` is the branch before the push, `head` the commit it is for; times are Unix seconds.
 
-    `apps` is what came of each application: `{"state", "version"?, "digest"?}`; `message` is one line for
-    people.
+    `apps` is what came of each application: `{"state", "version"?, "digest"?}`; `covers` are the older runs
+    that it stands for; `message` is one line for people.
     """
 
     number: int
@@ -45,11 +45,12 @@ class Run:
     attempts: int = 0
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     bump: str | None = None
+    covers: tuple[int, ...] = ()
     message: str = ""
 
     def document(self) -> dict[str, Any]:
         """The record as JSON has it."""
-        return asdict(self) | {"only": list(self.only)}
+        return asdict(self)
 
 
 class Runs:
@@ -164,6 +165,6 @@ def exclusive_if_free(path: Path) -> Iterator[bool]:
 def _read(path: Path) -> Run:
     try:
         record = json.loads(path.read_bytes())
-        return Run(**{**record, "only": tuple(record["only"])})
+        return Run(**{**record, "only": tuple(record["only"]), "covers": tuple(record["covers"])})
     except (ValueError, KeyError, TypeError) as error:
         raise PipelineError(f"the run record {path} is damaged: {error}; remove it to go on") from error

@@ -22,7 +22,7 @@ from typing import IO
 
 from autostack.pipeline.errors import BuildError, TestsFailedError
 from autostack.pipeline.images.packages import uv_program
-from autostack.pipeline.workspace import Workspace
+from autostack.pipeline.workspace import Workspace, read_workspace
 
 DEFAULT_TIMEOUT_S = 600
 _NO_TESTS_COLLECTED = 5
@@ -80,6 +80,25 @@ def run_suite(app: str, one: Suite, log: IO[bytes], *, timeout_s: float = DEFAUL
         _kill_group(process)
     if code not in (0, _NO_TESTS_COLLECTED):
         raise TestsFailedError(f"the tests of {app} are red (pytest exit {code})")
+
+
+def run_tests(
+    checkout: Path, app: str, *, environments: Path, log: IO[bytes], timeout_s: float = DEFAULT_TIMEOUT_S
+) -> bool:
+    """Test an application in a checkout; False when it has no unit tests. Raises TestsFailedError."""
+    files = {
+        str(path.relative_to(checkout))
+        for path in (*checkout.glob("pyproject.toml"), *checkout.glob("*/pyproject.toml"))
+    }
+    files |= {str(path.relative_to(checkout)) for path in checkout.glob("*/Dockerfile")}
+    workspace = read_workspace(files, lambda path: (checkout / path).read_bytes())
+    workspace.app(app)
+    python = environment_python(checkout, Path(__file__).parents[3], environments)
+    one = suite(checkout, workspace, app, python=python, inherited=os.environ)
+    if one is None:
+        return False
+    run_suite(app, one, log, timeout_s=timeout_s)
+    return True
 
 
 def environment_python(checkout: Path, toolkit: Path, environments: Path) -> Path:

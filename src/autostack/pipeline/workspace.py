@@ -11,6 +11,7 @@ import fnmatch
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from autostack.pipeline.errors import WorkspaceError
@@ -89,7 +90,7 @@ def locked_closure(lock: bytes, name: str) -> dict[str, str]:
     packages only.
     """
     try:
-        packages = tomllib.loads(lock.decode())["package"]
+        packages = _lock_packages(lock)
         by_name: dict[str, list[dict[str, Any]]] = {}
         for package in packages:
             by_name.setdefault(package["name"], []).append(package)
@@ -109,6 +110,12 @@ def locked_closure(lock: bytes, name: str) -> dict[str, str]:
         }
     except (ValueError, KeyError, TypeError) as error:
         raise WorkspaceError(f"uv.lock can't be read: {error}; `uv lock` writes it anew") from error
+
+
+@lru_cache(maxsize=4)  # a run asks for each application, and the file takes a sixth of a second to parse
+def _lock_packages(lock: bytes) -> list[dict[str, Any]]:
+    packages: list[dict[str, Any]] = tomllib.loads(lock.decode())["package"]
+    return packages
 
 
 def _dependencies(package: Mapping[str, Any]) -> list[str]:

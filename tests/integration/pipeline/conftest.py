@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autostack.pipeline.git import Identity, Repository, identity_environment
+from autostack.pipeline.workspace import locked_closure
 
 REPOSITORY_ROOT = Path(__file__).parents[3]
 DEVELOPER = identity_environment(Identity("Dev Eloper", "dev@example.com"))
@@ -19,11 +20,15 @@ name = "sample"
 version = "0.1.0"
 requires-python = ">=3.11"
 
+[dependency-groups]
+dev = ["pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout"]
+
 [tool.uv.workspace]
-members = ["kit", "front-end", "back-end"]
+members = ["shared-kit", "front-end", "back-end"]
 
 [tool.pytest.ini_options]
 addopts = ["--import-mode=importlib"]
+asyncio_default_fixture_loop_scope = "function"
 """
 
 MEMBER_PYPROJECT = """\
@@ -53,16 +58,20 @@ spec:
 """
 
 
-def locked(name: str) -> str:
-    """A package's entry as the real lock has it, so that its wheel is in uv's cache already."""
+TEST_PACKAGES = ("pytest", "pytest-asyncio", "pytest-randomly", "pytest-timeout")
+
+
+def locked(*names: str) -> str:
+    """The packages and all they need as the real lock has them: their wheels are in uv's cache already."""
     lock = (REPOSITORY_ROOT / "uv.lock").read_text()
-    blocks = lock.split("[[package]]\n")
-    return next(block for block in blocks if block.startswith(f'name = "{name}"\n'))
+    wanted = {key.split(" ")[0] for name in names for key in locked_closure(lock.encode(), name)}
+    blocks = [block for block in lock.split("[[package]]\n") if re.match(r'name = "(.*)"\n', block)]
+    return "".join(f"[[package]]\n{block}" for block in blocks if block.split('"', 2)[1] in wanted)
 
 
 def lock_file() -> str:
     """The sample's lock: both applications use the kit, the back end also h11."""
-    members = {"back-end": ["h11", "kit"], "front-end": ["kit"], "kit": [], "sample": []}
+    members = {"back-end": ["h11", "shared-kit"], "front-end": ["shared-kit"], "shared-kit": [], "sample": []}
     text = 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[manifest]\nmembers = ['
     text += ", ".join(f'"{name}"' for name in members) + "]\n\n"
     for name, uses in members.items():
@@ -70,22 +79,25 @@ def lock_file() -> str:
         text += f'[[package]]\nname = "{name}"\nversion = "0.1.0"\nsource = {source}\n'
         if uses:
             text += "dependencies = [" + ", ".join(f'{{ name = "{one}" }}' for one in uses) + "]\n"
+        if name == "sample":
+            text += "\n[package.dev-dependencies]\ndev = ["
+            text += ", ".join(f'{{ name = "{one}" }}' for one in TEST_PACKAGES) + "]\n"
         text += "\n"
-    return text + "[[package]]\n" + locked("h11")
+    return text + locked("h11", *TEST_PACKAGES)
 
 
 def workspace_files() -> dict[str, str]:
     """Every file of the sample, by path."""
-    kit_source = "\n[tool.uv.sources]\nkit = { workspace = true }\n"
+    kit_source = "\n[tool.uv.sources]\nshared-kit = { workspace = true }\n"
     files = {
         "pyproject.toml": ROOT_PYPROJECT,
         "uv.lock": lock_file(),
         "README.md": "# Sample\n",
-        "kit/pyproject.toml": MEMBER_PYPROJECT.format(name="kit", dependencies="", sources=""),
-        "kit/src/kit/__init__.py": 'GREETING = "hello"\n',
-        "kit/tests/unit/test_kit.py": "import kit\n\n\ndef test_greeting():\n    assert kit.GREETING\n",
+        "shared-kit/pyproject.toml": MEMBER_PYPROJECT.format(name="shared-kit", dependencies="", sources=""),
+        "shared-kit/src/shared_kit/__init__.py": 'GREETING = "hello"\n',
+        "shared-kit/tests/unit/test_kit.py": "import shared_kit\n\n\ndef test_greeting():\n    assert shared_kit.GREETING\n",
     }
-    for name, dependencies in (("front-end", '"kit"'), ("back-end", '"h11", "kit"')):
+    for name, dependencies in (("front-end", '"shared-kit"'), ("back-end", '"h11", "shared-kit"')):
         module = name.replace("-", "_")
         files |= {
             f"{name}/Dockerfile": f"FROM scratch\nCOPY {name}/src /app/src\n",
@@ -93,7 +105,7 @@ def workspace_files() -> dict[str, str]:
                 name=name, dependencies=dependencies, sources=kit_source
             ),
             f"{name}/src/{module}/__init__.py": "",
-            f"{name}/src/{module}/__main__.py": f'import kit\n\nprint("{name}", kit.GREETING)\n',
+            f"{name}/src/{module}/__main__.py": f'import shared_kit\n\nprint("{name}", shared_kit.GREETING)\n',
             f"{name}/src/{module}/answer.py": "ANSWER = 42\n",
             f"{name}/tests/unit/test_answer.py": (
                 f"from {module}.answer import ANSWER\n\n\ndef test_answer():\n    assert ANSWER == 42\n"

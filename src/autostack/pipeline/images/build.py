@@ -49,6 +49,16 @@ class BuiltImage:
         """The digest by which the image is pulled."""
         return self.manifest.digest
 
+    def document(self) -> dict[str, str]:
+        """What a script wants to know of it."""
+        return {
+            "app": self.subject.app,
+            "version": self.subject.version,
+            "digest": self.digest,
+            "revision": self.subject.revision,
+            "sbom": self.sbom.digest,
+        }
+
 
 def build_image(
     repository: Repository, head: str, app: str, version: str, *, layout: Layout, cache: Path
@@ -58,10 +68,8 @@ def build_image(
     tree = repository.tree(head)
     contents = _Contents(repository, {path: blob.id for path, blob in tree.items()})
     workspace = read_workspace(tree, contents.at)
-    member, closure = workspace.app(app), workspace.closure(app)
-    subject = Subject(
-        app, member.module, version, head, repository.commit_time_s(head), SOURCE, interpreter_tag()
-    )
+    closure = workspace.closure(workspace.app(app).name)
+    subject = describe_subject(repository, head, app, version)
     project = {path: contents.at(path) for path in _project_files(workspace)}
 
     packages = packages_layer(app, project, cache)
@@ -72,8 +80,7 @@ def build_image(
     layers = [packages.descriptor, _put(layout, LAYER, code)]
     config = _put(layout, CONFIG, encode(image_config(subject, layers)))
     manifest = _put(layout, MANIFEST, encode(image_manifest(subject, config, layers)))
-    lock = locked_closure(project["uv.lock"], app)
-    return BuiltImage(subject, manifest, _attach_sbom(layout, subject, manifest, lock, closure))
+    return BuiltImage(subject, manifest, attach_sbom(layout, subject, manifest, project["uv.lock"], closure))
 
 
 def push_image(image: BuiltImage, source: Layout, target: Layout) -> None:
@@ -90,12 +97,44 @@ def push_image(image: BuiltImage, source: Layout, target: Layout) -> None:
     target.add(image.sbom, artifact_type=SBOM)
 
 
-def _attach_sbom(
-    layout: Layout, subject: Subject, manifest: Descriptor, lock: dict[str, str], closure: tuple[Member, ...]
+def describe_subject(repository: Repository, head: str, app: str, version: str) -> Subject:
+    """What the image of an application at a commit is an image of."""
+    created_s = repository.commit_time_s(head)
+    return Subject(app, app.replace("-", "_"), version, head, created_s, SOURCE, interpreter_tag())
+
+
+def remember_built(layout: Layout, image: BuiltImage) -> None:
+    """Name an image in the layout of unpushed images, so that a later `push` finds it."""
+    layout.add(image.manifest, tag=built_tag(image.subject))
+    layout.add(image.sbom, artifact_type=SBOM)
+
+
+def find_built(layout: Layout, subject: Subject) -> BuiltImage | None:
+    """The image that was built of this subject and not pushed yet, with its SBOM; None when there is none."""
+    digest = layout.tags().get(built_tag(subject))
+    for entry in layout.manifests():
+        if entry.get("artifactType") == SBOM:
+            image = layout.json(entry["digest"])["subject"]
+            if image["digest"] == digest:
+                sbom = Descriptor(MANIFEST, entry["digest"], entry["size"])
+                return BuiltImage(subject, Descriptor(MANIFEST, image["digest"], image["size"]), sbom)
+    return None
+
+
+def built_tag(subject: Subject) -> str:
+    """The name of an image that is built and not pushed."""
+    return f"{subject.version}-{subject.revision[:12]}"
+
+
+def attach_sbom(
+    layout: Layout, subject: Subject, manifest: Descriptor, lock: bytes, closure: tuple[Member, ...]
 ) -> Descriptor:
+    """Store the SBOM of an image, and the artifact manifest that refers to the image; returns the latter."""
     from autostack.pipeline.images.sbom import sbom  # noqa: PLC0415 - a third of a second that a plan need not pay
 
-    content = _put(layout, SBOM, sbom(subject, lock, [member.name for member in closure]))
+    content = _put(
+        layout, SBOM, sbom(subject, locked_closure(lock, subject.app), [member.name for member in closure])
+    )
     _put(layout, EMPTY, b"{}")
     return _put(layout, MANIFEST, encode(sbom_manifest(subject, manifest, content)))
 

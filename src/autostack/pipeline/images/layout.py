@@ -37,6 +37,10 @@ class Layout:
             tag: str(one["digest"]) for one in entries if (tag := (one.get("annotations") or {}).get(TAG))
         }
 
+    def manifests(self) -> list[dict[str, Any]]:
+        """Every entry of the index: images, and artifacts that refer to them."""
+        return list(self._index()["manifests"])
+
     def has(self, digest: str) -> bool:
         """Whether the blob is here."""
         return self.path(digest).is_file()
