@@ -27,6 +27,7 @@ def build(service: Service[ExampleSettings]) -> FastAPI:
 
     @application.get("/slow")
     async def slow(seconds: float) -> str:
+        print("accepted", flush=True)
         await asyncio.sleep(seconds)
         return "done"
 

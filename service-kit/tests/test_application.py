@@ -142,7 +142,7 @@ async def test_readiness_follows_the_phase_and_liveness_does_not() -> None:
 
 
 async def test_requests_are_counted_by_route_template() -> None:
-    service, application = example()
+    _, application = example()
     async with _client(application) as client:
         await client.post("/things/7", json={"size": 1})
         await client.get("/no/such/path")
