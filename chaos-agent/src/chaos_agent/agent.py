@@ -7,6 +7,7 @@ label is told once, as an Event on the workload that carries it.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import logging
 import time
 from random import Random
@@ -78,21 +79,25 @@ class Agent:
         pods = {pod["metadata"]["name"]: pod for pod in await self._cluster.pods(target)}
         killed = 0
         for name in choose(target, list(pods.values()), self._chance):
+            at = datetime.datetime.now(datetime.UTC)
             if not self._settings.dry_run and not await self._cluster.kill(target, name):
                 continue
             killed += 1
             self._metrics.kills.labels(target.namespace, target.identifier).inc()
             log.info("killed", extra={"pod": name, "workload": target.name, "namespace": target.namespace})
-            await self._tell_kill(target, name, pods[name]["metadata"].get("uid", ""))
+            await self._tell_kill(target, pods[name]["metadata"], at)
         return killed
 
-    async def _tell_kill(self, target: Target, pod: str, uid: str) -> None:
+    async def _tell_kill(self, target: Target, pod: dict[str, str], at: datetime.datetime) -> None:
         verb = "Would delete" if self._settings.dry_run else "Deleted"
+        name = pod["name"]
         await self._cluster.tell(
-            {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid},
+            {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": pod.get("uid", "")},
             namespace=target.namespace,
             reason=REASON,
-            message=f"{verb} pod {pod} of {target.kind} {target.name} ({target.identifier}, {target.mode})",
+            at=at,
+            related={"apiVersion": "apps/v1", "kind": target.kind, "name": target.name, "uid": target.uid},
+            message=f"{verb} pod {name} of {target.kind} {target.name} ({target.identifier}, {target.mode})",
         )
 
     async def _tell_unreadable(self, kind: str, metadata: dict[str, str], complaint: str) -> None:
@@ -104,6 +109,7 @@ class Agent:
             {"apiVersion": "apps/v1", "kind": kind, "name": metadata["name"], "uid": metadata.get("uid", "")},
             namespace=metadata["namespace"],
             reason="ChaosLabelsInvalid",
+            at=datetime.datetime.now(datetime.UTC),
             message=f"left alone: {complaint}",
             warning=True,
         )

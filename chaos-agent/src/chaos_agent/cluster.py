@@ -69,10 +69,17 @@ class Cluster:
         return True
 
     async def tell(
-        self, involved: Mapping[str, str], *, namespace: str, reason: str, message: str, warning: bool = False
+        self,
+        involved: Mapping[str, str],
+        *,
+        namespace: str,
+        reason: str,
+        message: str,
+        at: datetime.datetime,
+        related: Mapping[str, str] | None = None,
+        warning: bool = False,
     ) -> None:
-        """Write an Event about an object, given as kind, name, uid and apiVersion."""
-        now = datetime.datetime.now(datetime.UTC)
+        """Write an Event about an object, given as apiVersion, kind, name and uid; `at` is exact to 1 µs."""
         event = Event(
             metadata=ObjectMeta(name=f"{involved['name']}.{uuid.uuid4().hex[:16]}", namespace=namespace),
             involvedObject=ObjectReference(namespace=namespace, **involved),
@@ -81,8 +88,12 @@ class Cluster:
             type="Warning" if warning else "Normal",
             source=EventSource(component=COMPONENT),
             reportingComponent=COMPONENT,
-            firstTimestamp=now,
-            lastTimestamp=now,
+            reportingInstance=COMPONENT,
+            action=reason,
+            related=ObjectReference(namespace=namespace, **related) if related else None,
+            eventTime=at,
+            firstTimestamp=at,
+            lastTimestamp=at,
             count=1,
         )
         async with _translated(f"create an Event in {namespace}"):
