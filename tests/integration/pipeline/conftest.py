@@ -43,6 +43,20 @@ requires = ["uv-build>=0.13.9,<0.14"]
 build-backend = "uv_build"
 {sources}"""
 
+KIT_TEST = """\
+import shared_kit
+
+
+def test_greeting():
+    assert shared_kit.GREETING
+"""
+
+MAIN = """\
+import shared_kit
+
+print("{name}", shared_kit.GREETING)
+"""
+
 DEPLOYMENT = """\
 # What runs, and a comment that must stay.
 apiVersion: apps/v1
@@ -95,7 +109,7 @@ def workspace_files() -> dict[str, str]:
         "README.md": "# Sample\n",
         "shared-kit/pyproject.toml": MEMBER_PYPROJECT.format(name="shared-kit", dependencies="", sources=""),
         "shared-kit/src/shared_kit/__init__.py": 'GREETING = "hello"\n',
-        "shared-kit/tests/unit/test_kit.py": "import shared_kit\n\n\ndef test_greeting():\n    assert shared_kit.GREETING\n",
+        "shared-kit/tests/unit/test_kit.py": KIT_TEST,
     }
     for name, dependencies in (("front-end", '"shared-kit"'), ("back-end", '"h11", "shared-kit"')):
         module = name.replace("-", "_")
@@ -105,7 +119,7 @@ def workspace_files() -> dict[str, str]:
                 name=name, dependencies=dependencies, sources=kit_source
             ),
             f"{name}/src/{module}/__init__.py": "",
-            f"{name}/src/{module}/__main__.py": f'import shared_kit\n\nprint("{name}", shared_kit.GREETING)\n',
+            f"{name}/src/{module}/__main__.py": MAIN.format(name=name),
             f"{name}/src/{module}/answer.py": "ANSWER = 42\n",
             f"{name}/tests/unit/test_answer.py": (
                 f"from {module}.answer import ANSWER\n\n\ndef test_answer():\n    assert ANSWER == 42\n"
