@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.models.core_v1 import EventSource, ObjectReference
@@ -63,7 +63,7 @@ class Cluster:
                     Pod, pod, namespace=target.namespace, grace_period=self._grace_period_s
                 )
             except ApiError as error:
-                if error.status.code == httpx.codes.NOT_FOUND:
+                if error.status.code == httpx2.codes.NOT_FOUND:
                     return False
                 raise
         return True
@@ -106,5 +106,5 @@ async def _translated(call: str) -> AsyncIterator[None]:
         yield
     except ApiError as error:
         raise ClusterError(f"{call}: {error.status.code} {str(error.status.message)[:200]}") from error
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise ClusterError(f"{call}: {type(error).__name__} {str(error)[:200]}") from error

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, cast
 
-import httpx
+import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
@@ -57,7 +57,7 @@ class Chaos:
             if self._replicas(agent) > 0:  # it reads the pace at its start
                 await self._scale(0)
             await self._scale(1)
-        except (ApiError, httpx.HTTPError) as error:
+        except (ApiError, httpx2.HTTPError) as error:
             raise unavailable(error) from error
 
     async def stop(self) -> None:
@@ -65,7 +65,7 @@ class Chaos:
         await self._agent()
         try:
             await self._scale(0)
-        except (ApiError, httpx.HTTPError) as error:
+        except (ApiError, httpx2.HTTPError) as error:
             raise unavailable(error) from error
 
     async def once(self) -> str:
@@ -73,7 +73,7 @@ class Chaos:
         job = one_attack((await self._agent()).to_dict(), name=f"chaos-once-{secrets.token_hex(3)}")
         try:
             await self._client.create(cast("Job", Job.from_dict(job)))
-        except (ApiError, httpx.HTTPError) as error:
+        except (ApiError, httpx2.HTTPError) as error:
             raise unavailable(error) from error
         return str(job["metadata"]["name"])
 
@@ -92,7 +92,7 @@ class Chaos:
                                 f" autostack kubectl -n {self._namespace} logs job/{job}"
                             )  # fmt: skip
                         return
-        except (ApiError, httpx.HTTPError) as error:
+        except (ApiError, httpx2.HTTPError) as error:
             raise unavailable(error) from error
 
     async def status(self) -> ChaosStatus:
@@ -106,7 +106,7 @@ class Chaos:
                 )
             ]
             pace = await self._pace()
-        except (ApiError, httpx.HTTPError) as error:
+        except (ApiError, httpx2.HTTPError) as error:
             raise unavailable(error) from error
         kills = [
             {
@@ -127,19 +127,19 @@ class Chaos:
         try:
             return await self._client.get(Deployment, AGENT, namespace=self._namespace)
         except ApiError as error:
-            if error.status.code == httpx.codes.NOT_FOUND:
+            if error.status.code == httpx2.codes.NOT_FOUND:
                 raise UnavailableError(
                     f"there is no Deployment {AGENT} in {self._namespace}; run `autostack up` first"
                 ) from error
             raise unavailable(error) from error
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise unavailable(error) from error
 
     async def _pace(self) -> float | None:
         try:
             found = await self._client.get(ConfigMap, PACE, namespace=self._namespace)
         except ApiError as error:
-            if error.status.code == httpx.codes.NOT_FOUND:
+            if error.status.code == httpx2.codes.NOT_FOUND:
                 return None
             raise
         return float((found.data or {}).get("DAY_S", 0)) or None

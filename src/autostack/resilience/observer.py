@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.apps_v1 import Deployment
@@ -83,7 +83,7 @@ class Observer:
         while True:
             try:
                 await watch()
-            except (ApiError, httpx.HTTPError):
+            except (ApiError, httpx2.HTTPError):
                 await asyncio.sleep(_AGAIN_S)
 
     async def _watch_workloads(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-import httpx
+import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 from service_kit.problem_id import format_run
 
@@ -24,7 +24,7 @@ class System:
 
     def __init__(self, ingress: str) -> None:
         self._ingress = ingress.rstrip("/")
-        self._client = httpx.AsyncClient(base_url=self._ingress, timeout=_TIMEOUT_S)
+        self._client = httpx2.AsyncClient(base_url=self._ingress, timeout=_TIMEOUT_S)
 
     async def __aenter__(self) -> System:
         """Nothing is opened before the first request."""
@@ -68,18 +68,18 @@ class System:
                     row = json.loads(line)
                     yield Stored(UUID(row["id"]), row["expression"], row["status"], row["result"])
 
-    async def _get(self, host: str, path: str) -> httpx.Response:
+    async def _get(self, host: str, path: str) -> httpx2.Response:
         try:
             response = await self._client.get(path, headers={"Host": f"{host}.localhost"})
             response.raise_for_status()
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise self._unavailable(host, path, error) from error
         return response
 
     @asynccontextmanager
     async def _stream(
         self, host: str, path: str, query: dict[str, str | list[str]]
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[httpx2.Response]:
         headers = {"Host": f"{host}.localhost"}
         try:
             async with self._client.stream(
@@ -87,10 +87,10 @@ class System:
             ) as response:
                 response.raise_for_status()
                 yield response
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise self._unavailable(host, path, error) from error
 
-    def _unavailable(self, host: str, path: str, error: httpx.HTTPError) -> UnavailableError:
+    def _unavailable(self, host: str, path: str, error: httpx2.HTTPError) -> UnavailableError:
         return UnavailableError(
             f"{host}.localhost{path} does not answer through {self._ingress}:"
             f" {str(error)[:160] or type(error).__name__}; `autostack status` tells whether the system is up"
