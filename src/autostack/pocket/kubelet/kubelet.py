@@ -45,6 +45,7 @@ class Kubelet:
         self._pods: dict[str, Pod] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hosts_changed = asyncio.Event()
+        self.ready = asyncio.Event()
         self._running = running_sandboxes(node.settings.pods)
         self._logs: dict[Container, LogFile] = {}
         self._meter = Meter(node.cgroups, self._containers)
@@ -77,6 +78,7 @@ class Kubelet:
         cluster.informer(POD).listen(self._on_pod)
         self._end_strays()
         self._running = {}
+        self.ready.set()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(heartbeat.run(), name="heartbeat")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.cluster import Cluster
-from autostack.pocket.controllers.kinds import CLAIM, CONFIG_MAP, SECRET, SERVICE, VOLUME
+from autostack.pocket.controllers.kinds import CLAIM, CONFIG_MAP, ENDPOINT_SLICE, POD, SECRET, SERVICE, VOLUME
 from autostack.pocket.images.images import Images
 from autostack.pocket.kubelet.cgroups import Cgroups
 from autostack.pocket.kubelet.environment import Sources
@@ -96,7 +96,8 @@ class Node:
         self._config_changed = asyncio.Event()
         for kind in (CONFIG_MAP, SECRET, CLAIM, VOLUME):
             self.cluster.informer(kind).listen(lambda _old, _new: self.wake_waiting())
-        self.cluster.informer(SERVICE)
+        for kind in (SERVICE, ENDPOINT_SLICE, POD):
+            self.cluster.informer(kind)
 
     def sources(self, namespace: str) -> Sources:
         """ConfigMaps and Secrets of a namespace, from the local copies."""

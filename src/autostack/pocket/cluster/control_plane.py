@@ -1,0 +1,143 @@
+"""The control plane: store, API server, controllers, kubelet and service proxy in one process.
+
+This is the one place where they are put together. SIGTERM stops the pods, then the process; SIGHUP ends only
+the process, and the pods run on until the next start adopts them, as they do when it is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from autostack.pocket.apiserver.certificates import kubeconfig, server_hosts, write_private
+from autostack.pocket.apiserver.core import ApiSettings
+from autostack.pocket.apiserver.server import ApiServer
+from autostack.pocket.apiserver.serving import credentials, serving, with_credentials
+from autostack.pocket.cluster.errors import ClusterError
+from autostack.pocket.cluster.logs import log_to_stderr
+from autostack.pocket.cluster.network import API_PORT, claim
+from autostack.pocket.cluster.places import ClusterPlaces
+from autostack.pocket.controllers import ControllerSettings, run_on
+from autostack.pocket.controllers.cluster import Cluster
+from autostack.pocket.errors import PocketError
+from autostack.pocket.images.images import Images
+from autostack.pocket.kubelet.heartbeat import default_node_name
+from autostack.pocket.kubelet.kubelet import Kubelet
+from autostack.pocket.kubelet.node import NodeSettings
+from autostack.pocket.store.sqlite import SqliteJournal
+
+log = logging.getLogger(__name__)
+
+STOP_PODS_AT_MOST_S = 30.0
+
+
+def hold_lock(places: ClusterPlaces) -> int:
+    """Be the one control plane of the cluster; the lock ends with the process. Raises ClusterError."""
+    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise ClusterError(f"the cluster {places.name!r} is running already") from error
+    return lock
+
+
+async def run(places: ClusterPlaces) -> None:
+    """Be the cluster until SIGTERM or SIGHUP."""
+    network, listener = claim(places)
+    node_address = network.node_address
+    known = credentials(places.pocket / "keys", server_hosts(str(network.services[1]), node_address))
+    settings = ApiSettings(
+        service_range=str(network.services), pod_range=str(network.pods),
+        advertise_host=node_address, advertise_port=API_PORT,
+    )  # fmt: skip
+    server = await ApiServer.open(
+        SqliteJournal(places.pocket / "store.db"), with_credentials(settings, known)
+    )
+    url = f"https://{node_address}:{API_PORT}"
+    try:
+        async with serving(server, listener, known):
+            config = kubeconfig(
+                name=places.name, server_url=url, ca_certificate=known.ca.certificate, token=known.admin_token
+            )
+            write_private(places.kubeconfig, config)
+            await _run_parts(places, server, NodeSettings(
+                default_node_name(), places.node, network.pods, node_address, API_PORT
+            ))  # fmt: skip
+    finally:
+        await server.close()
+
+
+async def _run_parts(places: ClusterPlaces, server: ApiServer, node: NodeSettings) -> None:
+    cluster = Cluster(server.client())
+    kubelet_view = Cluster(server.client(f"system:node:{node.name}"), component="kubelet")
+    kubelet = Kubelet.create(kubelet_view, node, Images(places.registry, places.images))
+    server.attach_node(kubelet.gateway)
+    volumes = places.pocket / "volumes"
+    volumes.mkdir(mode=0o700, exist_ok=True)
+    stopping: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, _resolve, stopping, number)
+    parts = asyncio.create_task(_together(cluster, kubelet_view, kubelet, volumes), name="parts")
+    ready = asyncio.create_task(kubelet.ready.wait(), name="ready")
+    await asyncio.wait((ready, parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if ready.done():
+        gc.collect()
+        gc.freeze()  # what start-up made stays: the collector need not walk it again
+        write_state(places, ready=True)
+        log.info("cluster ready", extra={"cluster": places.name, "node": node.name})
+        await asyncio.wait((parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if stopping.done() and stopping.result() != signal.SIGHUP:
+        log.info("stopping pods")
+        await kubelet.stop_pods(at_most_s=STOP_PODS_AT_MOST_S)
+    parts.cancel()
+    try:
+        await parts
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+def _resolve(stopping: asyncio.Future[signal.Signals], number: signal.Signals) -> None:
+    if not stopping.done():
+        stopping.set_result(number)
+
+
+async def _together(cluster: Cluster, kubelet_view: Cluster, kubelet: Kubelet, volumes: Path) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        kubelet_view.start(tasks)
+        tasks.create_task(kubelet.run(), name="kubelet")
+        tasks.create_task(run_on(cluster, ControllerSettings(volumes)), name="controllers")
+
+
+def write_state(places: ClusterPlaces, *, ready: bool) -> None:
+    """Tell the world who we are."""
+    fresh = places.state.with_suffix(".new")
+    fresh.write_text(json.dumps({"pid": os.getpid(), "ready": ready}))
+    fresh.replace(places.state)
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m autostack.pocket.cluster HOME NAME`"""
+    import uvloop  # noqa: PLC0415 - only this process needs it
+
+    home, name = arguments
+    places = ClusterPlaces(Path(home), name)
+    log_to_stderr()
+    try:
+        hold_lock(places)
+        write_state(places, ready=False)
+        uvloop.run(run(places))
+    except PocketError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    finally:
+        logging.shutdown()
+    return 0

@@ -1,0 +1,188 @@
+"""Start, stop, look at and delete a cluster, from outside its process.
+
+Whether the control plane lives is asked of the lock that it holds, never of a PID that may be another's. Every step can be repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autostack.pocket.cluster.errors import ClusterError, StartFailedError
+from autostack.pocket.cluster.network import API_PORT, read_network
+from autostack.pocket.cluster.places import ClusterPlaces
+from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
+
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 60.0
+_LOOK_S = 0.02
+_LOG_BYTES = 10 << 20
+_TOLD_BYTES = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """A cluster from outside; `state` is absent, stopped, starting or running."""
+
+    name: str
+    state: str
+    pid: int | None
+    server: str | None
+    kubeconfig: str
+    pod_range: str | None
+    service_range: str | None
+    sandboxes: int
+    log: str
+
+
+def is_running(places: ClusterPlaces) -> bool:
+    """Whether a control plane holds the cluster's lock."""
+    try:
+        lock = os.open(places.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _told(places: ClusterPlaces) -> dict[str, object]:
+    try:
+        told = json.loads(places.state.read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def status(places: ClusterPlaces) -> ClusterStatus:
+    """What the cluster is now."""
+    running = is_running(places)
+    told = _told(places) if running else {}
+    network = read_network(places.network)
+    state = "absent" if not places.pocket.exists() else "stopped"
+    if running:
+        state = "running" if told.get("ready") else "starting"
+    pid = told.get("pid")
+    return ClusterStatus(
+        name=places.name, state=state, pid=pid if isinstance(pid, int) else None,
+        server=f"https://{network.node_address}:{API_PORT}" if network else None,
+        kubeconfig=str(places.kubeconfig), log=str(places.log),
+        pod_range=str(network.pods) if network else None,
+        service_range=str(network.services) if network else None,
+        sandboxes=len(running_sandboxes(places.node / "pods")) if places.node.exists() else 0,
+    )  # fmt: skip
+
+
+def start(places: ClusterPlaces, *, deadline_s: float = START_DEADLINE_S) -> ClusterStatus:
+    """Start the control plane and wait until it is ready; nothing happens when it is. Raises StartFailedError."""
+    _check_programs()
+    child: subprocess.Popen[bytes] | None = None
+    if not is_running(places):
+        child = _spawn(places)
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        if child is not None and child.poll() is not None:
+            raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
+        told = _told(places)
+        if told.get("ready") and (child is None or told.get("pid") == child.pid):
+            return status(places)
+        if child is None and not is_running(places):
+            raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
+        time.sleep(_LOOK_S)
+    raise StartFailedError(f"the control plane is not ready after {deadline_s:g} s; its log is {places.log}")
+
+
+def _check_programs() -> None:
+    missing = [program for program in ("bwrap", "nsenter", "setpriv") if shutil.which(program) is None]
+    if missing:
+        raise ClusterError(
+            f"{', '.join(missing)} not found; on Debian: apt-get install bubblewrap util-linux"
+        )
+
+
+def _spawn(places: ClusterPlaces) -> subprocess.Popen[bytes]:
+    try:
+        places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places.pocket.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places.state.unlink(missing_ok=True)
+        if places.log.exists() and places.log.stat().st_size > _LOG_BYTES:
+            places.log.replace(places.log.with_suffix(".log.1"))
+        with places.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "autostack.pocket.cluster", str(places.home), places.name],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
+            )  # fmt: skip
+    except OSError as error:
+        raise StartFailedError(f"the cluster's folder {places.folder} can't be used: {error}") from error
+
+
+def _end_of_log(places: ClusterPlaces) -> str:
+    try:
+        return places.log.read_bytes()[-_TOLD_BYTES:].decode(errors="replace").strip().splitlines()[-1]
+    except (OSError, IndexError):
+        return f"nothing is in {places.log}"
+
+
+def stop(places: ClusterPlaces, *, keep_pods: bool = False, deadline_s: float = STOP_DEADLINE_S) -> None:
+    """End the control plane, and the pods with it unless they are to be kept. Nothing happens when all is stopped."""
+    pid = _told(places).get("pid")
+    if is_running(places) and isinstance(pid, int):
+        os.kill(pid, signal.SIGHUP if keep_pods else signal.SIGTERM)
+        if not _waited(lambda: not is_running(places), deadline_s):
+            os.kill(pid, signal.SIGKILL)
+            _waited(lambda: not is_running(places), 10)
+    if not keep_pods:
+        end_sandboxes(places)
+
+
+def end_sandboxes(places: ClusterPlaces) -> None:
+    """Kill what still runs of the cluster's pods, e.g. after the control plane was killed."""
+    pods = places.node / "pods"
+    for pid in running_sandboxes(pods).values():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for file in pods.glob("*/containers/*/*/status"):
+        kill_orphan(file)
+
+
+def _waited(done: Callable[[], bool], deadline_s: float) -> bool:
+    deadline = time.monotonic() + deadline_s
+    while time.monotonic() < deadline:
+        if done():
+            return True
+        time.sleep(_LOOK_S)
+    return False
+
+
+def delete(places: ClusterPlaces) -> None:
+    """Stop the cluster and remove everything of it, data included."""
+    stop(places, deadline_s=10)
+    if places.folder.exists():
+        _remove(places.folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder even if programs have left parts of it read-only."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.chmod(path.stat().st_mode | stat.S_IRWXU)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ClusterError(f"{folder} can't be removed: {error}") from error
