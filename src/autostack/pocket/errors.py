@@ -147,7 +147,10 @@ def already_exists(target: Target) -> ApiError:
 def conflict(target: Target, why: str) -> ApiError:
     """409: somebody else changed it."""
     return ApiError(
-        409, "Conflict", f'Operation cannot be fulfilled on {target.resource} "{target.name}": {why}', target.details()
+        409,
+        "Conflict",
+        f'Operation cannot be fulfilled on {target.resource} "{target.name}": {why}',
+        target.details(),
     )
 
 

@@ -10,7 +10,9 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.errors import FieldError, internal, invalid
 
 Object = dict[str, Any]
-STATIC_ADDRESSES = 16  # the low end is for Services that ask for an address (the API server's own is the first)
+STATIC_ADDRESSES = (
+    16  # the low end is for Services that ask for an address (the API server's own is the first)
+)
 REFUSED_TYPES = ("LoadBalancer", "NodePort")
 
 
@@ -41,7 +43,7 @@ def assign_cluster_ip(core: Core, call: Call, service: Object) -> None:
 
 
 def _taken(core: Core) -> set[str]:
-    used = {entry.object.get("spec", {}).get("clusterIP", "") for entry in core.store.list("services")}
+    used = {entry.object.get("spec", {}).get("clusterIP", "") for entry in core.store.entries("services")}
     return used | core.reserved_addresses
 
 
@@ -58,7 +60,10 @@ def _refuse_taken(core: Core, call: Call, address: str) -> None:
     elif address in _taken(core):
         why = "provided IP is already allocated"
     if why:
-        raise invalid(call.target, [FieldError("spec.clusterIP", f"failed to allocate IP {address}: {why}", value=address)])
+        raise invalid(
+            call.target,
+            [FieldError("spec.clusterIP", f"failed to allocate IP {address}: {why}", value=address)],
+        )
 
 
 def _free_address(core: Core) -> str:
@@ -72,5 +77,3 @@ def _free_address(core: Core) -> str:
             core.reserved_addresses.add(address)
             return address
     raise internal(f"failed to allocate a serviceIP: range {network} is full")
-
-

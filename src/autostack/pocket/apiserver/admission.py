@@ -32,9 +32,16 @@ def namespace_is_open(core: Core, call: Call) -> None:
     if entry is None:
         raise not_found(Target("namespaces", "", "Namespace", call.namespace))
     if entry.object["metadata"].get("deletionTimestamp"):
-        error = forbidden(call.target, f"unable to create new content in namespace {call.namespace} because it is being terminated")
+        error = forbidden(
+            call.target,
+            f"unable to create new content in namespace {call.namespace} because it is being terminated",
+        )
         error.details["causes"] = [
-            {"reason": "NamespaceTerminating", "message": f"namespace {call.namespace} is being terminated", "field": "metadata.namespace"}
+            {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {call.namespace} is being terminated",
+                "field": "metadata.namespace",
+            }
         ]
         raise error
 
@@ -50,15 +57,25 @@ def admit_pod(core: Core, call: Call, pod: Object) -> None:
     if account is None:
         raise forbidden(call.target, f'error looking up service account {call.namespace}/{account_name}: '
                         f'serviceaccount "{account_name}" not found')  # fmt: skip
-    automount = spec.get("automountServiceAccountToken", account.object.get("automountServiceAccountToken", True))
+    automount = spec.get(
+        "automountServiceAccountToken", account.object.get("automountServiceAccountToken", True)
+    )
     if automount:
         _mount_token(spec)
     _set_priority(core, call, spec)
     tolerations = spec.setdefault("tolerations", [])
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
-        if not any(toleration.get("key") in (key, None) and toleration.get("effect") in ("NoExecute", None) for toleration in tolerations):
+        if not any(
+            toleration.get("key") in (key, None) and toleration.get("effect") in ("NoExecute", None)
+            for toleration in tolerations
+        ):
             tolerations.append(
-                {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": EVICTION_DELAY_S}
+                {
+                    "key": key,
+                    "operator": "Exists",
+                    "effect": "NoExecute",
+                    "tolerationSeconds": EVICTION_DELAY_S,
+                }
             )
     pod["status"] = {"phase": "Pending", "qosClass": quality_of_service(spec)}
 
@@ -80,7 +97,9 @@ def _mount_token(spec: Object) -> None:
             {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
         ]}},
     ]  # fmt: skip
-    spec.setdefault("volumes", []).append({"name": name, "projected": {"defaultMode": 420, "sources": sources}})
+    spec.setdefault("volumes", []).append(
+        {"name": name, "projected": {"defaultMode": 420, "sources": sources}}
+    )
     for container in unmounted:
         mount = {"name": name, "readOnly": True, "mountPath": TOKEN_MOUNT}
         container.setdefault("volumeMounts", []).append(mount)
@@ -88,7 +107,7 @@ def _mount_token(spec: Object) -> None:
 
 def _set_priority(core: Core, call: Call, spec: Object) -> None:
     name = spec.get("priorityClassName")
-    chosen: Object | None = None
+    chosen: Object
     if name in SYSTEM_PRIORITIES:
         chosen = {"value": SYSTEM_PRIORITIES[name]}
     elif name:
@@ -97,11 +116,11 @@ def _set_priority(core: Core, call: Call, spec: Object) -> None:
             raise forbidden(call.target, f"no PriorityClass with name {name} was found")
         chosen = entry.object
     else:
-        classes = [entry.object for entry in core.store.list("priorityclasses.scheduling.k8s.io")]
-        chosen = next((found for found in classes if found.get("globalDefault")), {"value": 0})
+        classes = [entry.object for entry in core.store.entries("priorityclasses.scheduling.k8s.io")]
+        chosen = next((found for found in classes if found.get("globalDefault")), {})
         if chosen.get("metadata"):
-            spec["priorityClassName"] = chosen["metadata"]["name"]
-    spec["priority"] = chosen["value"]
+            spec["priorityClassName"] = str(chosen["metadata"]["name"])
+    spec["priority"] = chosen.get("value", 0)
     spec.setdefault("preemptionPolicy", chosen.get("preemptionPolicy", "PreemptLowerPriority"))
 
 
@@ -150,7 +169,7 @@ def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 
     claim["metadata"].setdefault("finalizers", []).append("kubernetes.io/pvc-protection")
     claim["metadata"]["finalizers"] = sorted(set(claim["metadata"]["finalizers"]))
     if isinstance(spec, dict) and spec.get("storageClassName") is None:
-        for entry in core.store.list("storageclasses.storage.k8s.io"):
+        for entry in core.store.entries("storageclasses.storage.k8s.io"):
             annotations = entry.object["metadata"].get("annotations") or {}
             if annotations.get("storageclass.kubernetes.io/is-default-class") == "true":
                 spec["storageClassName"] = entry.key.name
@@ -158,7 +177,9 @@ def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 
 
 def admit_policy(core: Core, call: Call, policy: Object) -> None:  # noqa: ARG001 - as above
     """Tell the client that nobody enforces it."""
-    call.warnings.append("NetworkPolicy is stored but not enforced: all pods of a pocket cluster share one loopback network")
+    call.warnings.append(
+        "NetworkPolicy is stored but not enforced: all pods of a pocket cluster share one loopback network"
+    )
 
 
 ON_CREATE: dict[str, Admit] = {

@@ -23,9 +23,9 @@ async def bootstrap(core: Core) -> None:
     """Create what is missing."""
     for name in NAMESPACES:
         await ensure(core, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    for entry in core.store.list("namespaces"):
+    for entry in core.store.entries("namespaces"):
         await furnish_namespace(core, entry.key.name)
-    for entry in core.store.list(definitions.STORAGE):
+    for entry in core.store.entries(definitions.STORAGE):
         await definitions.serve(core, entry)
     for obj in (*services(core), *priority_classes(), *bootstrap_roles.objects()):
         await ensure(core, obj)
@@ -47,7 +47,11 @@ async def ensure(core: Core, obj: Object) -> None:
 def services(core: Core) -> list[Object]:
     """The Service by which pods find the API server, and where it really listens."""
     settings = core.settings
-    meta = {"name": "kubernetes", "namespace": "default", "labels": {"component": "apiserver", "provider": "kubernetes"}}
+    meta = {
+        "name": "kubernetes",
+        "namespace": "default",
+        "labels": {"component": "apiserver", "provider": "kubernetes"},
+    }
     port = {"name": "https", "protocol": "TCP", "port": 443, "targetPort": settings.advertise_port}
     service = {
         "apiVersion": "v1",
@@ -70,6 +74,11 @@ def priority_classes() -> list[Object]:
     """The two that system components use."""
     values = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
     return [
-        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value}
+        {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value,
+        }
         for name, value in values.items()
     ]

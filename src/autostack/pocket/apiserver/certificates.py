@@ -47,21 +47,22 @@ def server(ca: KeyPair, hosts: list[str]) -> KeyPair:
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.x509.oid import ExtendedKeyUsageOID  # noqa: PLC0415
 
-    ca_key = serialization.load_pem_private_key(ca.key.encode(), None)
-    ca_certificate = x509.load_pem_x509_certificate(ca.certificate.encode())
+    ca_key: Any = serialization.load_pem_private_key(ca.key.encode(), None)
+    ca_certificate: Any = x509.load_pem_x509_certificate(ca.certificate.encode())
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kube-apiserver")])
-    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_certificate.public_key())  # type: ignore[arg-type]
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_certificate.public_key())
     builder = (
         _builder(subject, ca_certificate.subject, key.public_key(), SERVER_DAYS)
         .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(issuer_id, critical=False)
     )
-    return _pair(builder.sign(ca_key, hashes.SHA256()), key)  # type: ignore[arg-type]
+    return _pair(builder.sign(ca_key, hashes.SHA256()), key)
 
 
 def _builder(subject: Any, issuer: Any, public_key: Any, days: int) -> Any:
@@ -115,7 +116,12 @@ def _pair(certificate: Any, key: Any) -> KeyPair:
 
 def server_hosts(service_address: str, *more: str) -> list[str]:
     """The names and addresses by which the API server is reached."""
-    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+    names = [
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
     return list(dict.fromkeys(["127.0.0.1", "localhost", service_address, *names, *more]))
 
 
@@ -124,7 +130,9 @@ def is_current(pair: KeyPair, hosts: list[str]) -> bool:
     from cryptography import x509  # noqa: PLC0415
 
     certificate = x509.load_pem_x509_certificate(pair.certificate.encode())
-    if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < datetime.timedelta(days=RENEW_DAYS):
+    if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < datetime.timedelta(
+        days=RENEW_DAYS
+    ):
         return False
     found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return all(_general_name(host) in found for host in hosts)
@@ -145,9 +153,13 @@ def kubeconfig(*, name: str, server_url: str, ca_certificate: str, token: str) -
     content = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": {"server": server_url, "certificate-authority-data": ca_data}}],
+        "clusters": [
+            {"name": name, "cluster": {"server": server_url, "certificate-authority-data": ca_data}}
+        ],
         "users": [{"name": f"{name}-admin", "user": {"token": token}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": f"{name}-admin", "namespace": "default"}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": name, "user": f"{name}-admin", "namespace": "default"}}
+        ],
         "current-context": name,
     }
     return json.dumps(content, indent=2) + "\n"

@@ -6,7 +6,7 @@ decoding, so the caller keeps its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from autostack.pocket.apiserver.call import Call, User
@@ -31,7 +31,9 @@ class InProcessClient:
         self._user = user
         self._field_manager = field_manager
 
-    def _call(self, verb: str, resource: Resource, namespace: str | None, name: str = "", subresource: str = "") -> Call:
+    def _call(
+        self, verb: str, resource: Resource, namespace: str | None, name: str = "", subresource: str = ""
+    ) -> Call:
         kind = self._core.registry.find(resource.group, resource.version, resource.plural)
         if kind is None or (subresource and subresource not in kind.subresources):
             raise no_such_path()
@@ -84,7 +86,13 @@ class InProcessClient:
             yield WatchEvent(change, event.entry.object)
 
     async def create(
-        self, resource: Resource, obj: Object, namespace: str | None = None, *, subresource: str = "", name: str = ""
+        self,
+        resource: Resource,
+        obj: Object,
+        namespace: str | None = None,
+        *,
+        subresource: str = "",
+        name: str = "",
     ) -> Object:
         """The object as stored, or a subresource's answer."""
         place = namespace or (obj.get("metadata") or {}).get("namespace")
@@ -105,7 +113,7 @@ class InProcessClient:
         self,
         resource: Resource,
         name: str,
-        patch: Mapping[str, Any] | list[Any],
+        patch: Mapping[str, Any] | Sequence[Any],
         namespace: str | None = None,
         *,
         patch_type: PatchType = "merge",
@@ -117,7 +125,7 @@ class InProcessClient:
         call = self._call("patch", resource, namespace, name, subresource)
         call.field_manager = field_manager or call.field_manager
         call.force = force
-        body = patch if isinstance(patch, list) else dict(patch)
+        body = dict(patch) if isinstance(patch, Mapping) else list(patch)
         if subresource in dispatch.OWN_UPDATE:
             return await dispatch.patch(self._core, call, body, patch_type)
         return await _patch(self._core, call, body, patch_type)

@@ -133,4 +133,8 @@ def _range_errors(path: str, value: Any, bounds: tuple[int, int]) -> Iterator[Fi
     elif bounds == PORT or high == PORT[1]:
         yield FieldError(path, f"must be between {low} and {high}, inclusive", value=value)
     else:
-        yield FieldError(path, f"must be greater than or equal to {low}" if value < low else f"must be at most {high}", value=value)
+        yield FieldError(
+            path,
+            f"must be greater than or equal to {low}" if value < low else f"must be at most {high}",
+            value=value,
+        )

@@ -25,9 +25,9 @@ def pull_policy(container: Part) -> str:
 
 def requests_from_limits(container: Part) -> dict[str, Any]:
     """A limit without a request is also the request."""
-    resources = container.get("resources", {})
+    resources: dict[str, Any] = container.get("resources", {})
     if "limits" not in resources:
-        return resources  # type: ignore[no-any-return]
+        return resources
     return {**resources, "requests": {**resources["limits"], **resources.get("requests", {})}}
 
 

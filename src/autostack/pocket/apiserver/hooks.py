@@ -43,7 +43,12 @@ async def furnish_namespace(core: Core, namespace: str) -> None:
         key = Key(plural, namespace, name)
         if kind is None or core.store.get(key) is not None:
             continue
-        obj: Object = {"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name, "namespace": namespace}, **extra}
+        obj: Object = {
+            "apiVersion": "v1",
+            "kind": kind.kind,
+            "metadata": {"name": name, "namespace": namespace},
+            **extra,
+        }
         if plural == "configmaps":
             obj["metadata"]["annotations"] = {"kubernetes.io/description": ROOT_CA_NOTE}
         begin(Call(ADMIN, "create", kind, namespace, name), obj)

@@ -20,7 +20,12 @@ FIXED: dict[str, tuple[str, ...]] = {
     "storageclasses.storage.k8s.io": ("provisioner", "parameters", "reclaimPolicy", "volumeBindingMode"),
     "priorityclasses.scheduling.k8s.io": ("value", "preemptionPolicy"),
     "endpointslices.discovery.k8s.io": ("addressType",),
-    "customresourcedefinitions.apiextensions.k8s.io": ("spec.group", "spec.names.plural", "spec.scope", "spec.names.kind"),
+    "customresourcedefinitions.apiextensions.k8s.io": (
+        "spec.group",
+        "spec.names.plural",
+        "spec.scope",
+        "spec.names.kind",
+    ),
 }
 # Of these, only the named fields of the spec may change; `*` stands for each item of a list.
 MUTABLE: dict[str, tuple[tuple[str, ...], str]] = {

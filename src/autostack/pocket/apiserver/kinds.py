@@ -172,6 +172,14 @@ def built_in() -> list[Kind]:
     kinds = [_stored(row) for row in _rows(TABLE)]
     for group, version, kind, plural, scope, verbs in _rows(VIRTUAL):
         kinds.append(
-            Kind(group, version, kind, plural, scope == "ns", SINGULARS.get(plural, kind.lower()), verbs=_names(verbs))
+            Kind(
+                group,
+                version,
+                kind,
+                plural,
+                scope == "ns",
+                SINGULARS.get(plural, kind.lower()),
+                verbs=_names(verbs),
+            )
         )
     return kinds

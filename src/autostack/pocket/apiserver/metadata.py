@@ -38,15 +38,22 @@ def claim_identity(call: Call, obj: Object) -> None:
         obj[field] = value
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict):
-        raise bad_request("the object has no metadata; give it at least a name") if metadata is not None else invalid(
-            call.target, [FieldError("metadata.name", "name or generateName is required", "Required value")]
+        raise (
+            bad_request("the object has no metadata; give it at least a name")
+            if metadata is not None
+            else invalid(
+                call.target,
+                [FieldError("metadata.name", "name or generateName is required", "Required value")],
+            )
         )
     given = metadata.get("namespace") or ""
     if not kind.namespaced:
         metadata.pop("namespace", None)
         return
     if given and call.namespace and given != call.namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     metadata["namespace"] = call.namespace
 
 
@@ -55,12 +62,21 @@ def begin(call: Call, obj: Object) -> None:
     metadata = obj["metadata"]
     if not metadata.get("name"):
         if not metadata.get("generateName"):
-            raise invalid(call.target, [FieldError("metadata.name", "name or generateName is required", "Required value")])
+            raise invalid(
+                call.target,
+                [FieldError("metadata.name", "name or generateName is required", "Required value")],
+            )
         metadata["name"] = generated_name(str(metadata["generateName"]))
     call.name = str(metadata["name"])
     if call.verb != "apply":
         metadata.pop("managedFields", None)
-    for field in ("resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+    for field in (
+        "resourceVersion",
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "generation",
+    ):
         metadata.pop(field, None)
     metadata["uid"] = str(uuid.uuid4())
     metadata["creationTimestamp"] = now()
@@ -72,7 +88,9 @@ def carry_over(call: Call, new: Object, old: Object) -> None:
     """Keep in an update what belongs to the server, and refuse a change of identity."""
     metadata, stored = new["metadata"], old["metadata"]
     if metadata.get("name") not in (None, "", stored["name"]):
-        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({stored['name']})")
+        raise bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({stored['name']})"
+        )
     if metadata.get("uid") not in (None, "", stored["uid"]):
         raise _wrong_uid(call, str(metadata["uid"]), stored["uid"])
     metadata["name"] = stored["name"]
@@ -83,9 +101,13 @@ def carry_over(call: Call, new: Object, old: Object) -> None:
 
 
 def _wrong_uid(call: Call, given: str, stored: str) -> Exception:
-    return conflict(call.target, f"Precondition failed: UID in precondition: {given}, UID in object meta: {stored}")
+    return conflict(
+        call.target, f"Precondition failed: UID in precondition: {given}, UID in object meta: {stored}"
+    )
 
 
 def spec_of(obj: Object) -> Object:
     """Everything whose change counts as a new generation."""
-    return {key: value for key, value in obj.items() if key not in ("metadata", "status", "apiVersion", "kind")}
+    return {
+        key: value for key, value in obj.items() if key not in ("metadata", "status", "apiVersion", "kind")
+    }

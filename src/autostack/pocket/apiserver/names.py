@@ -81,13 +81,23 @@ def metadata_errors(kind: Kind, metadata: dict[str, Any]) -> Iterator[FieldError
     annotations = metadata.get("annotations") or {}
     for key in annotations:
         if not is_qualified(str(key).lower()):
-            yield FieldError("metadata.annotations", "name part must consist of alphanumeric characters, '-', '_' or '.'", value=key)
+            yield FieldError(
+                "metadata.annotations",
+                "name part must consist of alphanumeric characters, '-', '_' or '.'",
+                value=key,
+            )
     size = sum(len(str(key).encode()) + len(str(value).encode()) for key, value in annotations.items())
     if size > ANNOTATIONS_BYTES:
-        yield FieldError("metadata.annotations", f"may not be more than {ANNOTATIONS_BYTES} bytes", "Too long")
+        yield FieldError(
+            "metadata.annotations", f"may not be more than {ANNOTATIONS_BYTES} bytes", "Too long"
+        )
     for index, finalizer in enumerate(metadata.get("finalizers") or ()):
         if not is_qualified(finalizer):
-            yield FieldError(f"metadata.finalizers[{index}]", "name is neither a standard finalizer name nor is it fully qualified", value=finalizer)
+            yield FieldError(
+                f"metadata.finalizers[{index}]",
+                "name is neither a standard finalizer name nor is it fully qualified",
+                value=finalizer,
+            )
     yield from _owner_errors(metadata)
 
 
@@ -99,4 +109,8 @@ def _owner_errors(metadata: dict[str, Any]) -> Iterator[FieldError]:
             if not owner.get(field):
                 yield FieldError(f"metadata.ownerReferences[{index}].{field}", "must not be empty", value="")
     if controllers > 1:
-        yield FieldError("metadata.ownerReferences", "Only one reference can have Controller set to true", value=controllers)
+        yield FieldError(
+            "metadata.ownerReferences",
+            "Only one reference can have Controller set to true",
+            value=controllers,
+        )

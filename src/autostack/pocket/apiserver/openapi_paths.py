@@ -43,7 +43,9 @@ def operation(kind: Kind, verb: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def paths(root: str, kind: Kind, schema: dict[str, Any]) -> dict[str, Any]:
     """The collection's and the object's path with their operations."""
-    collection = f"/{root}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"/{root}/{kind.plural}"
+    collection = (
+        f"/{root}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"/{root}/{kind.plural}"
+    )
     found: dict[str, Any] = {}
     for verb in kind.verbs:
         if verb in OPERATIONS:
@@ -57,14 +59,17 @@ def document(root: str, kinds: list[Kind], schemas: dict[str, Any], names: dict[
     found: dict[str, Any] = {}
     for kind in kinds:
         name = names.get(f"{kind.api_version}/{kind.kind}")
-        found.update(paths(root, kind, {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"}))
+        found.update(
+            paths(root, kind, {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"})
+        )
     body = {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.37.0"},
         "paths": found,
         "components": {"schemas": schemas},
     }
-    return _with_pointers(body)
+    pointed: dict[str, Any] = _with_pointers(body)
+    return pointed
 
 
 def _with_pointers(node: Any) -> Any:
@@ -80,5 +85,3 @@ def _with_pointers(node: Any) -> Any:
         pointer = {"$ref": f"#/components/schemas/{reference}"}
         return {**turned, "allOf": [pointer]} if turned else pointer
     return turned
-
-

@@ -88,7 +88,9 @@ def parse_labels(text: str) -> list[Requirement]:
     while position < len(text):
         match = _TERM.match(text, position)
         if match is None or match.end() == position:
-            raise bad_request(f"unable to parse requirement: found {text[position : position + 60]!r} in the label selector")
+            raise bad_request(
+                f"unable to parse requirement: found {text[position : position + 60]!r} in the label selector"
+            )
         found.append(_requirement(match))
         position = match.end()
     return found
@@ -105,13 +107,17 @@ def _requirement(match: re.Match[str]) -> Requirement:
             raise bad_request(f"for '>' and '<' the value must be an integer: {match['value']!r}")
         return Requirement(match["key"], "Gt" if match["op"] == ">" else "Lt", frozenset({match["value"]}))
     if match["op"]:
-        return Requirement(match["key"], "NotIn" if match["op"] == "!=" else "In", frozenset({match["value"]}))
+        return Requirement(
+            match["key"], "NotIn" if match["op"] == "!=" else "In", frozenset({match["value"]})
+        )
     return Requirement(match["key"], "Exists")
 
 
 def from_label_selector(selector: Mapping[str, Any]) -> list[Requirement]:
     """The terms of a LabelSelector object (`matchLabels` and `matchExpressions`); an empty one matches all."""
-    terms = [Requirement(key, "In", frozenset({value})) for key, value in selector.get("matchLabels", {}).items()]
+    terms = [
+        Requirement(key, "In", frozenset({value})) for key, value in selector.get("matchLabels", {}).items()
+    ]
     for expression in selector.get("matchExpressions", ()):
         terms.append(
             Requirement(expression["key"], expression["operator"], frozenset(expression.get("values", ())))
@@ -139,7 +145,7 @@ def parse_fields(text: str, storage: str) -> list[tuple[str, str, bool]]:
     for term in filter(None, (word.strip() for word in text.split(","))):
         path, operator, value = _split_term(term)
         if path not in METADATA_FIELDS and path not in FIELDS.get(storage, ()):
-            raise bad_request(f'field label not supported: {path}')
+            raise bad_request(f"field label not supported: {path}")
         found.append((path, value, operator != "!="))
     return found
 

@@ -30,7 +30,9 @@ def pod_spec(spec: dict[str, Any], path: str) -> Iterator[FieldError]:
             seen.add(container.get("name"))
             for number, mount in enumerate(container.get("volumeMounts", [])):
                 if mount.get("name") not in volumes:
-                    yield FieldError(f"{at}.volumeMounts[{number}].name", "", "Invalid value", mount.get("name"))
+                    yield FieldError(
+                        f"{at}.volumeMounts[{number}].name", "", "Invalid value", mount.get("name")
+                    )
 
 
 def _duplicates(items: list[dict[str, Any]], path: str) -> Iterator[FieldError]:
@@ -51,7 +53,9 @@ def container(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         if not variable.get("name"):
             yield FieldError(f"{path}.env[{index}].name", "", "Required value")
         if variable.get("value") and variable.get("valueFrom"):
-            yield FieldError(f"{path}.env[{index}].valueFrom", "may not be specified when `value` is not empty", value="")
+            yield FieldError(
+                f"{path}.env[{index}].valueFrom", "may not be specified when `value` is not empty", value=""
+            )
 
 
 def resources(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -82,9 +86,15 @@ def workload(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     if not selector:
         yield FieldError(f"{path}.selector", "", "Required value")
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        yield FieldError(f"{path}.selector", f"empty selector is invalid for {path or 'a workload'}", value="{}")
+        yield FieldError(
+            f"{path}.selector", f"empty selector is invalid for {path or 'a workload'}", value="{}"
+        )
     elif not all(term.matches(template_labels) for term in _readable(selector)):
-        yield FieldError(f"{path}.template.metadata.labels", "`selector` does not match template `labels`", value=template_labels)
+        yield FieldError(
+            f"{path}.template.metadata.labels",
+            "`selector` does not match template `labels`",
+            value=template_labels,
+        )
 
 
 def _readable(selector: dict[str, Any]) -> list[Any]:
@@ -97,16 +107,24 @@ def always_restarts(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """Long-running workloads restart always."""
     policy = value.get("template", {}).get("spec", {}).get("restartPolicy")
     if policy not in (None, "Always"):
-        yield FieldError(f"{path}.template.spec.restartPolicy", 'supported values: "Always"', "Unsupported value", policy)
+        yield FieldError(
+            f"{path}.template.spec.restartPolicy", 'supported values: "Always"', "Unsupported value", policy
+        )
 
 
 def strategy(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """Surge and unavailability cannot both be zero; Recreate has no numbers."""
     rolling = value.get("rollingUpdate")
     if value.get("type") == "Recreate" and rolling is not None:
-        yield FieldError(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'", "Forbidden")
+        yield FieldError(
+            f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'", "Forbidden"
+        )
     if rolling and _zero(rolling.get("maxSurge")) and _zero(rolling.get("maxUnavailable")):
-        yield FieldError(f"{path}.rollingUpdate.maxUnavailable", "may not be 0 when `maxSurge` is 0", value=rolling["maxUnavailable"])
+        yield FieldError(
+            f"{path}.rollingUpdate.maxUnavailable",
+            "may not be 0 when `maxSurge` is 0",
+            value=rolling["maxUnavailable"],
+        )
     for field in ("maxSurge", "maxUnavailable"):
         number = (rolling or {}).get(field)
         if isinstance(number, str) and not re.match(r"\d+%\Z", number):
@@ -122,7 +140,12 @@ def job(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """A job's pods do not restart always."""
     policy = value.get("template", {}).get("spec", {}).get("restartPolicy")
     if policy not in ("Never", "OnFailure"):
-        yield FieldError(f"{path}.template.spec.restartPolicy", 'supported values: "OnFailure", "Never"', "Unsupported value", policy or "")
+        yield FieldError(
+            f"{path}.template.spec.restartPolicy",
+            'supported values: "OnFailure", "Never"',
+            "Unsupported value",
+            policy or "",
+        )
 
 
 def service(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -166,7 +189,11 @@ def keys(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         for key, item in value.get(field, {}).items():
             size += len(str(item))
             if not CONFIG_KEY.match(key) or key in (".", ".."):
-                yield FieldError(f"{prefix}{field}[{key}]", "a valid config key must consist of alphanumeric characters, '-', '_' or '.'", value=key)
+                yield FieldError(
+                    f"{prefix}{field}[{key}]",
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+                    value=key,
+                )
     if size > 1024 * 1024 * (4 / 3 if "type" in value else 1):
         yield FieldError(f"{prefix}data", "must have at most 1048576 bytes", "Too long")
 
@@ -186,10 +213,10 @@ def disruption_budget(value: dict[str, Any], path: str) -> Iterator[FieldError]:
 
 def cron(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """The schedule can be read; an unknown time zone is refused by name."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - CronJobs only
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - CronJobs only
 
     from cronsim import CronSim, CronSimError  # noqa: PLC0415 - CronJobs only
-    from datetime import UTC, datetime  # noqa: PLC0415 - CronJobs only
 
     schedule = str(value.get("schedule", ""))
     try:

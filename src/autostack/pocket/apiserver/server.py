@@ -39,7 +39,13 @@ class ApiServer:
         await bootstrap(core)
         return server
 
-    def client(self, user: str = CONTROLLERS, *, groups: tuple[str, ...] = ("system:masters",), field_manager: str = "") -> InProcessClient:
+    def client(
+        self,
+        user: str = CONTROLLERS,
+        *,
+        groups: tuple[str, ...] = ("system:masters",),
+        field_manager: str = "",
+    ) -> InProcessClient:
         """An in-process client as `user`; by default with all rights, as the control plane's own parts have.
 
         `field_manager` is written into managedFields; it is the user's last part by default.

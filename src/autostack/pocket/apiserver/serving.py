@@ -94,7 +94,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PocketError(f"the API server cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
+        raise PocketError(
+            f"the API server cannot listen on {host}:{port}: {error.strerror}; choose another port"
+        ) from error
     return listener
 
 
@@ -120,7 +122,7 @@ class _Server(uvicorn.Server):
 async def serving(server: ApiServer, listener: socket.socket, known: Credentials) -> AsyncIterator[None]:
     """Serve HTTPS on the socket for the time of the block."""
     config = uvicorn.Config(
-        HttpApi(server.core),  # type: ignore[arg-type]
+        HttpApi(server.core),
         loop="none",
         http="httptools",
         ws="wsproto",

@@ -30,7 +30,9 @@ def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
         shown = "; ".join(problems.mistyped[:5])
         if call.kind.custom:
             raise invalid(call.target, [_mistyped_error(text) for text in problems.mistyped])
-        raise bad_request(f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a {call.kind.kind}: json: {shown}")
+        raise bad_request(
+            f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a {call.kind.kind}: json: {shown}"
+        )
     if problems.unknown and call.field_validation == "Strict":
         shown = ", ".join(f'unknown field "{path}"' for path in problems.unknown)
         raise bad_request(f"{call.kind.kind} in version \"{call.kind.version}\" cannot be handled as a "

@@ -50,7 +50,9 @@ async def store_new(core: Core, call: Call, obj: Object) -> Object:
     except Stale:
         raise already_exists(call.target) from None
     finally:
-        core.reserved_addresses.discard(obj.get("spec", {}).get("clusterIP", "") if call.kind.storage == "services" else "")
+        core.reserved_addresses.discard(
+            obj.get("spec", {}).get("clusterIP", "") if call.kind.storage == "services" else ""
+        )
     await after_write(core, call, entry)
     return entry.object
 
@@ -58,7 +60,9 @@ async def store_new(core: Core, call: Call, obj: Object) -> Object:
 Change = Callable[[Object], Object]
 
 
-async def rewrite(core: Core, call: Call, change: Change, *, create_missing: Callable[[], Awaitable[Object]] | None = None) -> Object:
+async def rewrite(
+    core: Core, call: Call, change: Change, *, create_missing: Callable[[], Awaitable[Object]] | None = None
+) -> Object:
     """Apply `change` to a copy of the present state and store the result; a lost race is tried again.
 
     `change` returns the new object; if that names a resourceVersion, a lost race is a 409 instead.
@@ -148,7 +152,11 @@ async def _durable(write: Awaitable[Entry]) -> Entry:
     try:
         return await write
     except Unavailable as error:
-        raise ApiError(500, "InternalError", f"Internal error occurred: {error}; reads go on, try again when there is space") from error
+        raise ApiError(
+            500,
+            "InternalError",
+            f"Internal error occurred: {error}; reads go on, try again when there is space",
+        ) from error
     except Unstorable as error:
         raise ApiError(400, "BadRequest", str(error)) from error
 

@@ -89,7 +89,7 @@ class Store:
         shelf = self._entries.get(key.resource)
         return None if shelf is None else shelf.get((key.namespace, key.name))
 
-    def list(self, resource: str, namespace: str | None = None) -> list[Entry]:
+    def entries(self, resource: str, namespace: str | None = None) -> list[Entry]:
         """All objects of a resource, ordered by namespace and name."""
         shelf = self._entries.get(resource, {})
         chosen: Iterable[tuple[str, str]] = (
@@ -151,7 +151,9 @@ class Store:
         for write in batch:
             present = staged[write.key] if write.key in staged else self._accepted.get(write.key)
             actual = 0 if present is None else present[0]
-            if (write.expected is not None and write.expected != actual) or (write.obj is None and present is None):
+            if (write.expected is not None and write.expected != actual) or (
+                write.obj is None and present is None
+            ):
                 outcomes.append((write, Stale(actual)))
                 continue
             try:

@@ -60,7 +60,9 @@ class History:
 class Subscription:
     """One watcher's queue. Iterating ends when it was closed; then `slow` tells whether it fell behind."""
 
-    def __init__(self, interest: Interest | None, backlog: list[Event], on_close: Callable[[Subscription], None]) -> None:
+    def __init__(
+        self, interest: Interest | None, backlog: list[Event], on_close: Callable[[Subscription], None]
+    ) -> None:
         self._interest = interest
         self._queue: deque[Event] = deque(e for e in backlog if interest is None or interest(e))
         self._limit = QUEUE_EVENTS + len(self._queue)

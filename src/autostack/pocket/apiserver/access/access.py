@@ -38,7 +38,7 @@ class Access:
         """Raise 403 unless the user may read a path that is no resource."""
         if not self.may(user, Attempt(verb, path=path)):
             message = f'User "{user.name}" cannot {verb} path "{path}"'
-            raise ApiError(403, "Forbidden", f'forbidden: {message}')
+            raise ApiError(403, "Forbidden", f"forbidden: {message}")
 
     def may(self, user: User, attempt: Attempt) -> bool:
         """Whether some grant allows the attempt."""
@@ -64,15 +64,15 @@ class Access:
 
     def grants(self, user: User, namespace: str) -> Iterator[Grant]:
         """The grants that apply to a user in a namespace."""
-        for entry in self._store.list(f"clusterrolebindings.{RBAC_GROUP}"):
+        for entry in self._store.entries(f"clusterrolebindings.{RBAC_GROUP}"):
             if self._names(entry.object, user, ""):
                 rules = self.role_rules(entry.object["roleRef"], "")
-                yield Grant(rules, None, f"ClusterRoleBinding \"{entry.key.name}\"")
+                yield Grant(rules, None, f'ClusterRoleBinding "{entry.key.name}"')
         if namespace:
-            for entry in self._store.list(f"rolebindings.{RBAC_GROUP}", namespace):
+            for entry in self._store.entries(f"rolebindings.{RBAC_GROUP}", namespace):
                 if self._names(entry.object, user, namespace):
                     rules = self.role_rules(entry.object["roleRef"], namespace)
-                    yield Grant(rules, namespace, f"RoleBinding \"{entry.key.name}/{namespace}\"")
+                    yield Grant(rules, namespace, f'RoleBinding "{entry.key.name}/{namespace}"')
 
     @staticmethod
     def _names(binding: dict[str, Any], user: User, namespace: str) -> bool:
@@ -91,8 +91,4 @@ class Access:
 def explain(user: User, attempt: Attempt) -> str:
     """What a 403 says."""
     where = f'in the namespace "{attempt.namespace}"' if attempt.namespace else "at the cluster scope"
-    return (
-        f'User "{user.name}" cannot {attempt.verb} resource "{attempt.full_resource}" in API group "{attempt.group}" {where}'
-    )
-
-
+    return f'User "{user.name}" cannot {attempt.verb} resource "{attempt.full_resource}" in API group "{attempt.group}" {where}'

@@ -45,14 +45,22 @@ def view_rules() -> list[Object]:
 def edit_rules() -> list[Object]:
     """View, and write what is not about rights; and reach into pods."""
     written = [
-        rule(group, [name for name in resources if not name.endswith(("/status", "/log")) and name not in READ_ONLY], WRITE)
+        rule(
+            group,
+            [name for name in resources if not name.endswith(("/status", "/log")) and name not in READ_ONLY],
+            WRITE,
+        )
         for group, resources in WORKLOADS.items()
     ]
     return [
         *view_rules(),
         *written,
         rule("", ["secrets"], [*READ, *WRITE]),
-        rule("", ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"], ["get", *WRITE]),
+        rule(
+            "",
+            ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "services/proxy"],
+            ["get", *WRITE],
+        ),
         rule("", ["pods/eviction", "serviceaccounts/token"], ["create"]),
         rule("", ["serviceaccounts"], ["impersonate"]),
     ]
@@ -67,7 +75,19 @@ def admin_rules() -> list[Object]:
     ]
 
 
-DISCOVERY = ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"]
+DISCOVERY = [
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
+    "/version/",
+]
 ROLES: dict[str, list[Object]] = {
     "cluster-admin": [rule("*", ALL, ALL), {"nonResourceURLs": ["*"], "verbs": ["*"]}],
     "admin": admin_rules(),
@@ -75,7 +95,9 @@ ROLES: dict[str, list[Object]] = {
     "view": view_rules(),
     "system:discovery": [paths(DISCOVERY)],
     "system:public-info-viewer": [paths(["/healthz", "/livez", "/readyz", "/version", "/version/"])],
-    "system:monitoring": [paths(["/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/readyz", "/readyz/*"])],
+    "system:monitoring": [
+        paths(["/healthz", "/healthz/*", "/livez", "/livez/*", "/metrics", "/readyz", "/readyz/*"])
+    ],
     "system:basic-user": [
         rule("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], ["create"]),
         rule("authentication.k8s.io", ["selfsubjectreviews"], ["create"]),
@@ -97,7 +119,12 @@ BINDINGS = {
 def objects() -> list[Object]:
     """All of them, ready to be created."""
     roles = [
-        {"apiVersion": f"{GROUP}/v1", "kind": "ClusterRole", "metadata": {"name": name, "labels": dict(LABELS)}, "rules": rules}
+        {
+            "apiVersion": f"{GROUP}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": name, "labels": dict(LABELS)},
+            "rules": rules,
+        }
         for name, rules in ROLES.items()
     ]
     bindings = [

@@ -23,7 +23,9 @@ def check(core: Core, call: Call, new: Object, old: Object | None) -> None:
     if storage in ROLES and (old is None or new.get("rules") != old.get("rules")):
         if not _may(core, call, "escalate", call.kind.plural, call.name):
             _check_rules(core, call, list(new.get("rules") or ()))
-    elif storage in BINDINGS and (old is None or new.get("subjects") != old.get("subjects") or new["roleRef"] != old["roleRef"]):
+    elif storage in BINDINGS and (
+        old is None or new.get("subjects") != old.get("subjects") or new["roleRef"] != old["roleRef"]
+    ):
         reference = new.get("roleRef") or {}
         plural = "clusterroles" if reference.get("kind") == "ClusterRole" else "roles"
         if not _may(core, call, "bind", plural, str(reference.get("name"))):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,8 +63,8 @@ def allows(rule: Rule, attempt: Attempt) -> bool:
     )
 
 
-def _has(allowed: Iterable[str] | None, value: str) -> bool:
-    return bool(allowed) and ("*" in allowed or value in allowed)  # type: ignore[operator]
+def _has(allowed: Sequence[str] | None, value: str) -> bool:
+    return allowed is not None and ("*" in allowed or value in allowed)
 
 
 def _resource_matches(resources: Iterable[str], attempt: Attempt) -> bool:

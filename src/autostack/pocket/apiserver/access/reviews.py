@@ -27,16 +27,34 @@ def answer(core: Core, call: Call, review: Object) -> Object:
     }
     status = kinds[call.kind.plural](core, call, review)
     metadata = {"creationTimestamp": None, **(review.get("metadata") or {})}
-    return {"apiVersion": call.kind.api_version, "kind": call.kind.kind, "metadata": metadata, "spec": review.get("spec") or {}, "status": status}
+    return {
+        "apiVersion": call.kind.api_version,
+        "kind": call.kind.kind,
+        "metadata": metadata,
+        "spec": review.get("spec") or {},
+        "status": status,
+    }
 
 
 def _attempt(call: Call, spec: Object) -> Attempt:
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if bool(resource) == bool(path):
-        raise invalid(call.target, [FieldError("spec.resourceAttributes", "exactly one of nonResourceAttributes or resourceAttributes must be specified", value="")])
-    if path:
-        return Attempt(str(path.get("verb", "")), path=str(path.get("path", "")))
-    found = {key: str(resource.get(key) or "") for key in ("verb", "group", "resource", "subresource", "name", "namespace")}
+        raise invalid(
+            call.target,
+            [
+                FieldError(
+                    "spec.resourceAttributes",
+                    "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+                    value="",
+                )
+            ],
+        )
+    if not isinstance(resource, dict):
+        return Attempt(str((path or {}).get("verb", "")), path=str((path or {}).get("path", "")))
+    found = {
+        key: str(resource.get(key) or "")
+        for key in ("verb", "group", "resource", "subresource", "name", "namespace")
+    }
     return Attempt(**found)
 
 
@@ -52,7 +70,10 @@ def _self_access(core: Core, call: Call, review: Object) -> Object:
 def _subject_access(core: Core, call: Call, review: Object) -> Object:
     spec = review.get("spec") or {}
     if not spec.get("user") and not spec.get("groups"):
-        raise invalid(call.target, [FieldError("spec.user", "at least one of user or group must be specified", value="")])
+        raise invalid(
+            call.target,
+            [FieldError("spec.user", "at least one of user or group must be specified", value="")],
+        )
     user = User(str(spec.get("user") or ""), tuple(spec.get("groups") or ()))
     return _decision(core, user, _attempt(call, spec))
 
@@ -63,7 +84,9 @@ def _rules(core: Core, call: Call, review: Object) -> Object:
         raise bad_request("no namespace on request")
     rules = core.access.rules(call.user, str(namespace))
     return {
-        "resourceRules": [_kept(rule, "apiGroups", "resources", "resourceNames") for rule in rules if rule.get("resources")],
+        "resourceRules": [
+            _kept(rule, "apiGroups", "resources", "resourceNames") for rule in rules if rule.get("resources")
+        ],
         "nonResourceRules": [_kept(rule, "nonResourceURLs") for rule in rules if rule.get("nonResourceURLs")],
         "incomplete": False,
     }

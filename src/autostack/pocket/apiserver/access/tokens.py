@@ -40,14 +40,20 @@ class Tokens:
     """Issues and checks tokens. `fixed` maps whole tokens to users."""
 
     def __init__(
-        self, store: Store, key: bytes, fixed: Mapping[str, User] | None = None, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        key: bytes,
+        fixed: Mapping[str, User] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._key = key
         self._fixed = {hashlib.sha256(token.encode()).digest(): user for token, user in (fixed or {}).items()}
         self._clock = clock
 
-    def issue(self, account: dict[str, Any], lifetime_s: int, audiences: list[str], bound: Bound | None) -> tuple[str, int]:
+    def issue(
+        self, account: dict[str, Any], lifetime_s: int, audiences: list[str], bound: Bound | None
+    ) -> tuple[str, int]:
         """A token of the account, and when it expires (Unix seconds)."""
         meta = account["metadata"]
         now = int(self._clock())

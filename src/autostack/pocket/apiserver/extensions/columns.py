@@ -9,7 +9,9 @@ from typing import Any
 from autostack.pocket.apiserver.http.cells import age
 from autostack.pocket.apiserver.http.columns import AGE, NAME, Column
 
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+|\['[^']*'\])|\[(\d+|'[^']*'|\*)\]|\[\?\(@\.([\w.]+)\s*==\s*['\"]([^'\"]*)['\"]\)\]")
+_STEP = re.compile(
+    r"\.([A-Za-z0-9_-]+|\['[^']*'\])|\[(\d+|'[^']*'|\*)\]|\[\?\(@\.([\w.]+)\s*==\s*['\"]([^'\"]*)['\"]\)\]"
+)
 
 
 def json_path(path: str) -> Callable[[Any], Any] | None:
@@ -36,7 +38,11 @@ def _step(match: re.Match[str]) -> Callable[[Any], Any]:
     groups = [*match.groups(), None, None, None]
     if groups[2]:
         parts, wanted = groups[2].split("."), groups[3]
-        return lambda value: next((item for item in value or () if _dig(item, parts) == wanted), None) if isinstance(value, list) else None
+        return lambda value: (
+            next((item for item in value or () if _dig(item, parts) == wanted), None)
+            if isinstance(value, list)
+            else None
+        )
     token = str(groups[0] or groups[1]).strip("[]").strip("'").replace("\0", ".")
     if groups[1] == "*":
         return lambda value: value

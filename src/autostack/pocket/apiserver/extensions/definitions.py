@@ -36,15 +36,29 @@ def check(core: Core, call: Call, definition: Object) -> None:
     names = spec.get("names", {})
     errors = []
     if call.name != f"{names.get('plural')}.{spec.get('group')}":
-        errors.append(FieldError("metadata.name", "must be spec.names.plural+\".\"+spec.group", value=call.name))
+        errors.append(
+            FieldError("metadata.name", 'must be spec.names.plural+"."+spec.group', value=call.name)
+        )
     built_in = core.registry.find(str(spec.get("group")), "v1", str(names.get("plural")))
     if built_in is not None and not built_in.custom:
-        errors.append(FieldError("spec.group", "is a built-in group of this cluster with the same resource", value=spec.get("group")))
+        errors.append(
+            FieldError(
+                "spec.group",
+                "is a built-in group of this cluster with the same resource",
+                value=spec.get("group"),
+            )
+        )
     if (spec.get("conversion") or {}).get("strategy", "None") != "None":
-        errors.append(FieldError("spec.conversion.strategy", "a pocket cluster calls no conversion webhooks", value="Webhook"))
+        errors.append(
+            FieldError(
+                "spec.conversion.strategy", "a pocket cluster calls no conversion webhooks", value="Webhook"
+            )
+        )
     versions = spec.get("versions") or []
     if sum(bool(version.get("storage")) for version in versions) != 1:
-        errors.append(FieldError("spec.versions", "must have exactly one version marked as storage version", value=""))
+        errors.append(
+            FieldError("spec.versions", "must have exactly one version marked as storage version", value="")
+        )
     for index, version in enumerate(versions):
         errors.extend(_version_errors(version, f"spec.versions[{index}]"))
     if errors:
@@ -63,7 +77,11 @@ def _version_errors(version: Object, path: str) -> Iterator[FieldError]:
     if schema.get("type") != "object":
         yield FieldError(f"{at}.type", "must be object at the root", value=schema.get("type"))
     for found in _cel_paths(schema, at):
-        yield FieldError(found, "a pocket cluster evaluates no CEL rules, and does not store rules that it would not enforce", "Forbidden")
+        yield FieldError(
+            found,
+            "a pocket cluster evaluates no CEL rules, and does not store rules that it would not enforce",
+            "Forbidden",
+        )
     yield from _pattern_errors(schema, at)
 
 
@@ -99,7 +117,9 @@ async def serve(core: Core, entry: Entry) -> None:
 
 def _is_established(definition: Object) -> bool:
     status = definition.get("status") or {}
-    established = any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions", []))
+    established = any(
+        c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions", [])
+    )
     return established and status.get("acceptedNames") == definition["spec"]["names"]
 
 
@@ -158,5 +178,7 @@ def _schema(declared: Schema) -> Schema:
     schema = copy.deepcopy(declared)
     properties = schema.setdefault("properties", {})
     properties.update({"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": META_SCHEMA})
-    schema["x-autostack-validator"] = structural.compiled({**schema, "properties": {**properties, "metadata": {}}})
+    schema["x-autostack-validator"] = structural.compiled(
+        {**schema, "properties": {**properties, "metadata": {}}}
+    )
     return schema

@@ -44,7 +44,14 @@ def plain(schema: Any) -> Any:
     for key, value in schema.items():
         if key == "properties":
             turned[key] = {name: plain(child) for name, child in value.items()}
-        elif not key.startswith("x-") and key not in ("nullable", "description", "example", "externalDocs", "default", "format"):
+        elif not key.startswith("x-") and key not in (
+            "nullable",
+            "description",
+            "example",
+            "externalDocs",
+            "default",
+            "format",
+        ):
             turned[key] = plain(value) if key not in ("enum", "required") else value
     if schema.get("x-kubernetes-int-or-string"):
         turned["type"] = ["integer", "string"]
@@ -78,7 +85,9 @@ def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
 
 
 def _field_error(error: Any) -> FieldError:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path).lstrip(".")
+    path = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path
+    ).lstrip(".")
     kind = str(error.kind.name)
     value = error.instance if not isinstance(error.instance, (dict, list)) else type(error.instance).__name__
     if kind == "required":

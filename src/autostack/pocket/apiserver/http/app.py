@@ -61,7 +61,9 @@ class HttpApi:
             log.exception("request failed", extra={"method": request.method, "path": request.path})
             await self._fail(internal("see the API server's log"), sender, request)
         finally:
-            self._counts[request.method, place.group if place else "", place.plural if place else "", code] += 1
+            self._counts[
+                request.method, place.group if place else "", place.plural if place else "", code
+            ] += 1
 
     @staticmethod
     async def _fail(error: ApiError, sender: _Started, request: Request) -> None:
@@ -70,7 +72,9 @@ class HttpApi:
         else:
             await response.send(response.failure(error), sender, request.warnings)
 
-    async def _answer(self, request: Request, place: Place | None, receive: Receive, send: Send) -> Response | None:
+    async def _answer(
+        self, request: Request, place: Place | None, receive: Receive, send: Send
+    ) -> Response | None:
         """The answer, or None when it was streamed."""
         core = self._core
         if place is None:
@@ -103,18 +107,46 @@ class HttpApi:
                 answer.content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
                 return answer
             host = request.headers.get("host", "")
-            return response.of(discovery.core_versions(host) if path == "api" else discovery.group_list(registry))
+            return response.of(
+                discovery.core_versions(host) if path == "api" else discovery.group_list(registry)
+            )
         if path == "openapi/v3":
             return openapi.index(registry)
         if path.startswith("openapi/v3/"):
-            return openapi.document(registry, path.removeprefix("openapi/v3/"), request.headers.get("accept-encoding", ""))
+            return openapi.document(
+                registry, path.removeprefix("openapi/v3/"), request.headers.get("accept-encoding", "")
+            )
         if parts[0] == "apis" and len(parts) == 2 and parts[1] in registry.groups():
             return response.of(discovery.group_object(registry, parts[1]))
-        group, version = ("", parts[1]) if parts[0] == "api" and len(parts) == 2 else (parts[1], parts[2]) if len(parts) == 3 else ("", "")
+        group, version = (
+            ("", parts[1])
+            if parts[0] == "api" and len(parts) == 2
+            else (parts[1], parts[2])
+            if len(parts) == 3
+            else ("", "")
+        )
         listed = discovery.resource_list(registry, group, version) if parts[0] in ("api", "apis") else None
         if listed is not None:
             return response.of(listed)
-        return response.of({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz", "/version"]}) if not path else None
+        return (
+            response.of(
+                {
+                    "paths": [
+                        "/api",
+                        "/api/v1",
+                        "/apis",
+                        "/healthz",
+                        "/livez",
+                        "/metrics",
+                        "/openapi/v3",
+                        "/readyz",
+                        "/version",
+                    ]
+                }
+            )
+            if not path
+            else None
+        )
 
     def _user(self, request: Request, protocols: tuple[str, ...]) -> User:
         """Who asks; raises 401 for a bad token, and for none where one is needed."""
@@ -137,7 +169,9 @@ class HttpApi:
             request.user = self._user(request, tuple(scope.get("subprotocols", ())))
             if place is None or place.subresource not in connect.WEBSOCKETS:
                 raise no_such_path()
-            await connect.websocket(self._core, request, place, tuple(scope.get("subprotocols", ())), receive, send)
+            await connect.websocket(
+                self._core, request, place, tuple(scope.get("subprotocols", ())), receive, send
+            )
         except ApiError as error:
             await _refuse_websocket(send, error)
 

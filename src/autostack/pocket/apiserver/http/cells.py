@@ -38,7 +38,9 @@ def human_duration(seconds: int) -> str:
 def age(stamp: Any) -> str:
     """How long ago, `<unknown>` without a time."""
     moment = parse_time(stamp) if stamp else None
-    return "<unknown>" if moment is None else human_duration(int((datetime.now(UTC) - moment).total_seconds()))
+    return (
+        "<unknown>" if moment is None else human_duration(int((datetime.now(UTC) - moment).total_seconds()))
+    )
 
 
 def labels(found: dict[str, Any] | None) -> str:
@@ -77,7 +79,11 @@ def subjects(obj: Object, kind: str) -> str:
 def controller(obj: Object) -> str:
     """The controlling owner."""
     owner = next((ref for ref in obj["metadata"].get("ownerReferences", ()) if ref.get("controller")), None)
-    return "<none>" if owner is None else f"{owner['kind'].lower()}.{owner['apiVersion'].split('/')[0]}/{owner['name']}"
+    return (
+        "<none>"
+        if owner is None
+        else f"{owner['kind'].lower()}.{owner['apiVersion'].split('/')[0]}/{owner['name']}"
+    )
 
 
 def pod_ready(pod: Object) -> str:
@@ -90,7 +96,11 @@ def pod_restarts(pod: Object) -> str:
     """The count, and how long ago the last one was."""
     statuses = pod.get("status", {}).get("containerStatuses", [])
     count = sum(status.get("restartCount", 0) for status in statuses)
-    ended = [parse_time(s["lastState"]["terminated"].get("finishedAt")) for s in statuses if s.get("lastState", {}).get("terminated")]
+    ended = [
+        parse_time(s["lastState"]["terminated"].get("finishedAt"))
+        for s in statuses
+        if s.get("lastState", {}).get("terminated")
+    ]
     moments = [moment for moment in ended if moment]
     if not count or not moments:
         return str(count)
@@ -105,10 +115,14 @@ def _terminated_reason(state: Object) -> str:
 
 def _init_status(pod: Object) -> str | None:
     statuses = pod.get("status", {}).get("initContainerStatuses", [])
-    sidecars = {c["name"] for c in pod.get("spec", {}).get("initContainers", []) if c.get("restartPolicy") == "Always"}
+    sidecars = {
+        c["name"] for c in pod.get("spec", {}).get("initContainers", []) if c.get("restartPolicy") == "Always"
+    }
     for index, status in enumerate(statuses):
         state = status.get("state", {})
-        if state.get("terminated", {}).get("exitCode") == 0 or (status["name"] in sidecars and status.get("started")):
+        if state.get("terminated", {}).get("exitCode") == 0 or (
+            status["name"] in sidecars and status.get("started")
+        ):
             continue
         if "terminated" in state:
             return "Init:" + _terminated_reason(state["terminated"])
@@ -153,7 +167,11 @@ def job_status(job: Object) -> str:
             return shown
     if job["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    for kind, shown in (("Suspended", "Suspended"), ("FailureTarget", "FailureTarget"), ("SuccessCriteriaMet", "SuccessCriteriaMet")):
+    for kind, shown in (
+        ("Suspended", "Suspended"),
+        ("FailureTarget", "FailureTarget"),
+        ("SuccessCriteriaMet", "SuccessCriteriaMet"),
+    ):
         if kind in conditions:
             return shown
     return "Running"
@@ -178,7 +196,13 @@ def job_duration(job: Object) -> str:
 
 def service_ports(service: Object) -> str:
     """`80/TCP,443/TCP`."""
-    return ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in service.get("spec", {}).get("ports", [])) or "<none>"
+    return (
+        ",".join(
+            f"{port['port']}/{port.get('protocol', 'TCP')}"
+            for port in service.get("spec", {}).get("ports", [])
+        )
+        or "<none>"
+    )
 
 
 def endpoints(obj: Object) -> str:
@@ -196,24 +220,38 @@ def endpoints(obj: Object) -> str:
 def node_status(node: Object) -> str:
     """Ready or not, and whether cordoned."""
     conditions = {c["type"]: c["status"] for c in node.get("status", {}).get("conditions", [])}
-    shown = {"True": "Ready", "False": "NotReady"}.get(conditions.get("Ready", ""), "NotReady" if conditions else "Unknown")
+    shown = {"True": "Ready", "False": "NotReady"}.get(
+        conditions.get("Ready", ""), "NotReady" if conditions else "Unknown"
+    )
     return f"{shown},SchedulingDisabled" if node.get("spec", {}).get("unschedulable") else shown
 
 
 def node_roles(node: Object) -> str:
     """The roles among the node's labels."""
     prefix = "node-role.kubernetes.io/"
-    return ",".join(sorted(key[len(prefix) :] for key in node["metadata"].get("labels", {}) if key.startswith(prefix))) or "<none>"
+    return (
+        ",".join(
+            sorted(key[len(prefix) :] for key in node["metadata"].get("labels", {}) if key.startswith(prefix))
+        )
+        or "<none>"
+    )
 
 
 def node_address(node: Object, kind: str) -> str:
     """One of the node's addresses."""
-    return next((a["address"] for a in node.get("status", {}).get("addresses", []) if a["type"] == kind), "<none>")
+    return next(
+        (a["address"] for a in node.get("status", {}).get("addresses", []) if a["type"] == kind), "<none>"
+    )
 
 
 def access_modes(modes: list[str]) -> str:
     """RWO, ROX, RWX, RWOP."""
-    short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
+    short = {
+        "ReadWriteOnce": "RWO",
+        "ReadOnlyMany": "ROX",
+        "ReadWriteMany": "RWX",
+        "ReadWriteOncePod": "RWOP",
+    }
     return ",".join(short.get(mode, mode) for mode in modes)
 
 
@@ -229,5 +267,7 @@ def hpa_targets(hpa: Object) -> str:
         resource = metric.get("resource", {})
         now = current.get(resource.get("name"))
         target = resource.get("target", {}).get("averageUtilization")
-        shown.append(f"{resource.get('name', metric.get('type'))}: {'<unknown>' if now is None else f'{now}%'}/{target}%")
+        shown.append(
+            f"{resource.get('name', metric.get('type'))}: {'<unknown>' if now is None else f'{now}%'}/{target}%"
+        )
     return ", ".join(shown) or "<none>"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
 from typing import Any
 
 from autostack.pocket.apiserver.http import cells
@@ -127,7 +126,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("Timezone", "spec.timeZone", "<none>"),
         text("Suspend", lambda o: str(bool(at("spec.suspend")(o)))),
         Column("Active", lambda o: len(at("status.active", [])(o)), type="integer"),
-        text("Last Schedule", lambda o: cells.age(at("status.lastScheduleTime")(o)) if at("status.lastScheduleTime")(o) else "<none>"),
+        text(
+            "Last Schedule",
+            lambda o: (
+                cells.age(at("status.lastScheduleTime")(o)) if at("status.lastScheduleTime")(o) else "<none>"
+            ),
+        ),
         AGE,
         wide("Containers", cells.container_names),
         wide("Images", cells.images),
@@ -135,7 +139,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "services": (
         text("Type", "spec.type"),
         text("Cluster-IP", "spec.clusterIP", "<none>"),
-        text("External-IP", lambda o: at("spec.externalName")(o) or ",".join(at("spec.externalIPs", [])(o)) or "<none>"),
+        text(
+            "External-IP",
+            lambda o: at("spec.externalName")(o) or ",".join(at("spec.externalIPs", [])(o)) or "<none>",
+        ),
         text("Port(s)", cells.service_ports),
         AGE,
         wide("Selector", lambda o: cells.labels(at("spec.selector", {})(o))),
@@ -144,21 +151,49 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "endpointslices.discovery.k8s.io": (
         text("AddressType", "addressType"),
         text("Ports", lambda o: ",".join(str(p.get("port", "*")) for p in o.get("ports") or ()) or "<unset>"),
-        text("Endpoints", lambda o: ",".join(e["addresses"][0] for e in (o.get("endpoints") or ())[:3] if e.get("addresses")) or "<unset>"),
+        text(
+            "Endpoints",
+            lambda o: (
+                ",".join(e["addresses"][0] for e in (o.get("endpoints") or ())[:3] if e.get("addresses"))
+                or "<unset>"
+            ),
+        ),
         AGE,
     ),
-    "configmaps": (Column("Data", lambda o: len(o.get("data") or {}) + len(o.get("binaryData") or {}), type="integer"), AGE),
-    "secrets": (text("Type", "type"), Column("Data", lambda o: len(o.get("data") or {}), type="integer"), AGE),
+    "configmaps": (
+        Column("Data", lambda o: len(o.get("data") or {}) + len(o.get("binaryData") or {}), type="integer"),
+        AGE,
+    ),
+    "secrets": (
+        text("Type", "type"),
+        Column("Data", lambda o: len(o.get("data") or {}), type="integer"),
+        AGE,
+    ),
     "serviceaccounts": (Column("Secrets", lambda o: len(o.get("secrets") or ()), type="integer"), AGE),
     "events": (
-        text("Last Seen", lambda o: cells.age(o.get("lastTimestamp") or o.get("eventTime") or at("metadata.creationTimestamp")(o))),
+        text(
+            "Last Seen",
+            lambda o: cells.age(
+                o.get("lastTimestamp") or o.get("eventTime") or at("metadata.creationTimestamp")(o)
+            ),
+        ),
         text("Type", "type"),
         text("Reason", "reason"),
         text("Object", lambda o: f"{at('involvedObject.kind')(o).lower()}/{at('involvedObject.name')(o)}"),
         wide("Subobject", "involvedObject.fieldPath", ""),
-        wide("Source", lambda o: ", ".join(filter(None, (at("source.component")(o) or at("reportingComponent")(o), at("source.host")(o))))),
+        wide(
+            "Source",
+            lambda o: ", ".join(
+                filter(None, (at("source.component")(o) or at("reportingComponent")(o), at("source.host")(o)))
+            ),
+        ),
         text("Message", lambda o: str(o.get("message", "")).strip()),
-        wide("First Seen", lambda o: cells.age(o.get("firstTimestamp") or o.get("eventTime") or at("metadata.creationTimestamp")(o))),
+        wide(
+            "First Seen",
+            lambda o: cells.age(
+                o.get("firstTimestamp") or o.get("eventTime") or at("metadata.creationTimestamp")(o)
+            ),
+        ),
         wide("Count", lambda o: str(o.get("count") or 1)),
         wide("Name", "metadata.name"),
     ),
@@ -179,13 +214,19 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("Access Modes", lambda o: cells.access_modes(at("spec.accessModes", [])(o))),
         text("Reclaim Policy", "spec.persistentVolumeReclaimPolicy"),
         text("Status", "status.phase"),
-        text("Claim", lambda o: "/".join(filter(None, (at("spec.claimRef.namespace")(o), at("spec.claimRef.name")(o))))),
+        text(
+            "Claim",
+            lambda o: "/".join(filter(None, (at("spec.claimRef.namespace")(o), at("spec.claimRef.name")(o)))),
+        ),
         text("StorageClass", "spec.storageClassName"),
         text("Reason", "status.reason"),
         AGE,
     ),
     "persistentvolumeclaims": (
-        text("Status", lambda o: "Terminating" if at("metadata.deletionTimestamp")(o) else at("status.phase")(o)),
+        text(
+            "Status",
+            lambda o: "Terminating" if at("metadata.deletionTimestamp")(o) else at("status.phase")(o),
+        ),
         text("Volume", "spec.volumeName"),
         text("Capacity", "status.capacity.storage"),
         text("Access Modes", lambda o: cells.access_modes(at("status.accessModes", [])(o))),
@@ -202,14 +243,28 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "ingresses.networking.k8s.io": (
         text("Class", "spec.ingressClassName", "<none>"),
         text("Hosts", lambda o: ",".join(r.get("host") or "*" for r in at("spec.rules", [])(o)) or "*"),
-        text("Address", lambda o: ",".join(i.get("ip") or i.get("hostname") or "" for i in at("status.loadBalancer.ingress", [])(o))),
+        text(
+            "Address",
+            lambda o: ",".join(
+                i.get("ip") or i.get("hostname") or "" for i in at("status.loadBalancer.ingress", [])(o)
+            ),
+        ),
         text("Ports", lambda o: "80, 443" if at("spec.tls")(o) else "80"),
         AGE,
     ),
-    "ingressclasses.networking.k8s.io": (text("Controller", "spec.controller"), text("Parameters", "spec.parameters.name", "<none>"), AGE),
-    "networkpolicies.networking.k8s.io": (text("Pod-Selector", lambda o: cells.labels(at("spec.podSelector.matchLabels", {})(o))), AGE),
+    "ingressclasses.networking.k8s.io": (
+        text("Controller", "spec.controller"),
+        text("Parameters", "spec.parameters.name", "<none>"),
+        AGE,
+    ),
+    "networkpolicies.networking.k8s.io": (
+        text("Pod-Selector", lambda o: cells.labels(at("spec.podSelector.matchLabels", {})(o))),
+        AGE,
+    ),
     "horizontalpodautoscalers.autoscaling": (
-        text("Reference", lambda o: f"{at('spec.scaleTargetRef.kind')(o)}/{at('spec.scaleTargetRef.name')(o)}"),
+        text(
+            "Reference", lambda o: f"{at('spec.scaleTargetRef.kind')(o)}/{at('spec.scaleTargetRef.name')(o)}"
+        ),
         text("Targets", cells.hpa_targets),
         text("MinPods", lambda o: str(at("spec.minReplicas", "<unset>")(o))),
         number("MaxPods", "spec.maxReplicas"),
@@ -241,5 +296,3 @@ def columns_of(storage: str) -> tuple[Column, ...]:
     """A resource's columns, the name first; Events have theirs elsewhere."""
     own = COLUMNS.get(storage, (AGE,))
     return own if storage == "events" else (NAME, *own)
-
-

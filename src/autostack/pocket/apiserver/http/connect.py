@@ -28,12 +28,16 @@ async def http(core: Core, request: Request, place: Place, receive: Receive, sen
         return await proxy.forward(core, call, request, place.rest)
     if place.subresource != "log":
         get(core, call)
-        raise bad_request(f"pods/{place.subresource} needs an upgrade to a WebSocket; SPDY without one is not served")
+        raise bad_request(
+            f"pods/{place.subresource} needs an upgrade to a WebSocket; SPDY without one is not served"
+        )
     await _stream_log(call, log.read(core, call, request), request, receive, send)
     return None
 
 
-async def _stream_log(call: Call, chunks: AsyncIterator[bytes], request: Request, receive: Receive, send: Send) -> None:
+async def _stream_log(
+    call: Call, chunks: AsyncIterator[bytes], request: Request, receive: Receive, send: Send
+) -> None:
     try:
         first = await anext(chunks, b"")  # so that a failure is still a Status
     except ApiError:

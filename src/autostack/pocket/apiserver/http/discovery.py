@@ -27,7 +27,8 @@ def aggregated(registry: Registry, *, legacy: bool) -> Object:
         "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
         "items": [
-            {"metadata": {"name": group} if group else {}, "versions": _versions(registry, group)} for group in groups
+            {"metadata": {"name": group} if group else {}, "versions": _versions(registry, group)}
+            for group in groups
         ],
     }
 
@@ -43,7 +44,9 @@ def _versions(registry: Registry, group: str) -> list[Object]:
         {
             "version": version,
             "freshness": "Current",
-            "resources": [_aggregated_resource(k) for k in registry.all() if (k.group, k.version) == (group, version)],
+            "resources": [
+                _aggregated_resource(k) for k in registry.all() if (k.group, k.version) == (group, version)
+            ],
         }
         for version in versions_of(registry, group)
     ]
@@ -77,8 +80,16 @@ def group_list(registry: Registry) -> Object:
 
 def group_object(registry: Registry, group: str) -> Object:
     """APIGroup of /apis/GROUP."""
-    versions = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions_of(registry, group)]
-    return {"kind": "APIGroup", "apiVersion": "v1", "name": group, "versions": versions, "preferredVersion": versions[0]}
+    versions = [
+        {"groupVersion": f"{group}/{version}", "version": version} for version in versions_of(registry, group)
+    ]
+    return {
+        "kind": "APIGroup",
+        "apiVersion": "v1",
+        "name": group,
+        "versions": versions,
+        "preferredVersion": versions[0],
+    }
 
 
 def resource_list(registry: Registry, group: str, version: str) -> Object | None:
@@ -88,7 +99,13 @@ def resource_list(registry: Registry, group: str, version: str) -> Object | None
         return None
     resources = []
     for kind in kinds:
-        main = {"name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind, "verbs": list(kind.verbs)}
+        main = {
+            "name": kind.plural,
+            "singularName": kind.singular,
+            "namespaced": kind.namespaced,
+            "kind": kind.kind,
+            "verbs": list(kind.verbs),
+        }
         if kind.short_names:
             main["shortNames"] = list(kind.short_names)
         if kind.categories:
@@ -98,11 +115,22 @@ def resource_list(registry: Registry, group: str, version: str) -> Object | None
             if sub.verbs:
                 resources.append(_legacy_subresource(kind, name, sub))
     group_version = f"{group}/{version}" if group else version
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": group_version,
+        "resources": resources,
+    }
 
 
 def _legacy_subresource(kind: Kind, name: str, sub: Subresource) -> Object:
-    found: Object = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": sub.kind, "verbs": list(sub.verbs)}
+    found: Object = {
+        "name": f"{kind.plural}/{name}",
+        "singularName": "",
+        "namespaced": kind.namespaced,
+        "kind": sub.kind,
+        "verbs": list(sub.verbs),
+    }
     response = _response_kind(kind, sub)
     if (response["group"], response["version"]) != (kind.group, kind.version):
         found.update({"group": response["group"], "version": response["version"]})

@@ -32,7 +32,13 @@ def accepted(header: str) -> list[Accepted]:
         media_type, *parameters = (word.strip() for word in part.split(";"))
         values = dict(word.split("=", 1) for word in parameters if "=" in word)
         found.append(
-            Accepted(media_type, values.get("as", ""), values.get("g", ""), values.get("v", ""), values.get("profile", ""))
+            Accepted(
+                media_type,
+                values.get("as", ""),
+                values.get("g", ""),
+                values.get("v", ""),
+                values.get("profile", ""),
+            )
         )
     return found
 

@@ -19,7 +19,7 @@ from autostack.pocket.apiserver.http.table import partial, table
 from autostack.pocket.apiserver.kinds import Kind
 from autostack.pocket.apiserver.subresources import dispatch, metrics, scale
 from autostack.pocket.apiserver.verbs.create import create
-from autostack.pocket.apiserver.verbs.delete import DeleteOptions, Deleted, delete
+from autostack.pocket.apiserver.verbs.delete import Deleted, DeleteOptions, delete
 from autostack.pocket.apiserver.verbs.deletecollection import delete_collection
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page
@@ -30,7 +30,14 @@ from autostack.pocket.store.entry import Entry
 
 Object = dict[str, Any]
 # Kinds whose deletion answers with the object itself; the others answer with a Status.
-RETURN_DELETED = ("persistentvolumeclaims", "persistentvolumes", "pods", "serviceaccounts", "services", "storageclasses.storage.k8s.io")
+RETURN_DELETED = (
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "serviceaccounts",
+    "services",
+    "storageclasses.storage.k8s.io",
+)
 CONNECT = ("attach", "exec", "log", "portforward", "proxy")
 
 
@@ -58,7 +65,11 @@ def call_of(core: Core, request: Request, place: Place, verb: str) -> Call:
     )
     core.access.authorize(call)
     if kind.namespaced and not place.namespace and verb in ("create", "get", "update", "patch", "delete"):
-        raise bad_request("an empty namespace may not be set during creation") if verb == "create" else no_such_path()
+        raise (
+            bad_request("an empty namespace may not be set during creation")
+            if verb == "create"
+            else no_such_path()
+        )
     return call
 
 
@@ -168,7 +179,12 @@ def delete_options(request: Request) -> DeleteOptions:
     if body.get("orphanDependents") is True or request.query.get("orphanDependents") == "true":
         propagation = "Orphan"
     preconditions = body.get("preconditions") or {}
-    return DeleteOptions(propagation, grace, str(preconditions.get("uid") or ""), str(preconditions.get("resourceVersion") or ""))
+    return DeleteOptions(
+        propagation,
+        grace,
+        str(preconditions.get("uid") or ""),
+        str(preconditions.get("resourceVersion") or ""),
+    )
 
 
 def _deleted(call: Call, deleted: Deleted) -> Response:
@@ -190,7 +206,14 @@ def list_response(kind: Kind, page: Page, request: Request, form: Accepted) -> R
         return of(table(kind, objects, metadata, request.query.get("includeObject", "Metadata")))
     if form.as_kind == "PartialObjectMetadataList":
         items = [partial(entry.object) for entry in page.entries]
-        return of({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
+        return of(
+            {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+                "items": items,
+            }
+        )
     return Response(200, joined(kind, page.entries, metadata))
 
 

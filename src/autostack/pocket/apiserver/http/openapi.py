@@ -65,6 +65,9 @@ def _name(kind: Kind) -> str:
 def published(kind: Kind) -> Object:
     """A custom kind's schema as declared, with its group version kind."""
     schema = {key: value for key, value in kind.schema.items() if not key.startswith("x-autostack-")}
-    properties = {**schema.get("properties", {}), "metadata": {"type": "object", "description": "Standard object's metadata."}}
+    properties = {
+        **schema.get("properties", {}),
+        "metadata": {"type": "object", "description": "Standard object's metadata."},
+    }
     gvk = {"group": kind.group, "version": kind.version, "kind": kind.kind}
     return {**schema, "properties": properties, "x-kubernetes-group-version-kind": [gvk]}

@@ -11,7 +11,7 @@ import functools
 import gzip
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
@@ -25,7 +25,15 @@ MAGIC = b"k8s\x00"
 ONE, MANY, MAP = 0, 1, 2
 MAX_DEPTH = 40
 # Embedded structs, whose fields stand in the parent's JSON.
-INLINE = ("volumeSource", "handler", "persistentVolumeSource", "localObjectReference", "ephemeralContainerCommon")
+INLINE = (
+    "volumeSource",
+    "handler",
+    "persistentVolumeSource",
+    "localObjectReference",
+    "ephemeralContainerCommon",
+    "ingressRuleValue",
+)
+RENAMED = {"uID": "uid", "aPIGroup": "apiGroup"}
 ZERO_MATTERS = frozenset((
     "replicas", "minReplicas", "backoffLimit", "completions", "parallelism", "revisionHistoryLimit", "partition", "suspend",
     "terminationGracePeriodSeconds", "gracePeriodSeconds", "ttlSecondsAfterFinished", "automountServiceAccountToken",
@@ -56,7 +64,9 @@ def decode(body: bytes) -> dict[str, Any]:
         if kind == "DeleteOptions":
             message = "meta.v1.DeleteOptions"
         if message not in messages():
-            raise bad_request(f"protobuf bodies of kind {kind} in {api_version} are not understood here; send JSON")
+            raise bad_request(
+                f"protobuf bodies of kind {kind} in {api_version} are not understood here; send JSON"
+            )
         decoded: dict[str, Any] = _message(envelope.get(2, b""), message, 0)
     except (KeyError, IndexError, ValueError, struct.error, UnicodeDecodeError, AttributeError) as error:
         raise bad_request(f"the protobuf body cannot be decoded: {error!r}") from error
@@ -107,6 +117,7 @@ def _message(data: bytes, name: str, depth: int) -> Any:
     decoded: dict[str, Any] = {}
     for number, raw in _fields(data):
         field, kind, count = known.get(str(number), ("", "", ONE))
+        field = RENAMED.get(field, field)
         if not field:
             continue
         if count == MAP:
@@ -118,9 +129,15 @@ def _message(data: bytes, name: str, depth: int) -> Any:
             decoded.setdefault(field, []).append(value)
         elif field in INLINE and isinstance(value, dict):
             decoded.update(value)
-        elif value is not None and (value not in ("", 0, 0.0) or isinstance(value, dict) or field in ZERO_MATTERS):
+        elif value is not None and (
+            value not in ("", 0, 0.0) or isinstance(value, dict) or field in ZERO_MATTERS
+        ):
             decoded[field] = value
-    return decoded["items"] if set(known) == {"1"} and known["1"][0] == "items" and known["1"][1] == "string" else decoded
+    return (
+        decoded["items"]
+        if set(known) == {"1"} and known["1"][0] == "items" and known["1"][1] == "string"
+        else decoded
+    )
 
 
 def _value(raw: Any, kind: str, depth: int) -> Any:
@@ -149,7 +166,7 @@ def _int_or_string(fields: dict[int, Any]) -> Any:
     return fields.get(3, b"").decode() if fields.get(1) else fields.get(2, 0)
 
 
-_SPECIAL = {
+_SPECIAL: dict[str, Callable[[dict[int, Any]], Any]] = {
     "meta.v1.Time": _time,
     "meta.v1.MicroTime": _time,
     "resource.Quantity": lambda fields: fields.get(1, b"").decode(),

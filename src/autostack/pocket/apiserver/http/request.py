@@ -57,12 +57,19 @@ class Request:
         """Whether nothing shall be stored; raises 422 for a value other than All."""
         values = self.multi.get("dryRun", [])
         if any(value not in ("", "All") for value in values):
-            raise invalid(Target("", "meta.k8s.io", "Options"), [FieldError("dryRun", 'supported values: "All"', "Unsupported value", values)])
+            raise invalid(
+                Target("", "meta.k8s.io", "Options"),
+                [FieldError("dryRun", 'supported values: "All"', "Unsupported value", values)],
+            )
         return "All" in values
 
     def field_manager(self) -> str:
         """Who writes: named, or the first word of the user agent."""
-        return self.query.get("fieldManager") or self.headers.get("user-agent", "").split("/", 1)[0][:128] or "unknown"
+        return (
+            self.query.get("fieldManager")
+            or self.headers.get("user-agent", "").split("/", 1)[0][:128]
+            or "unknown"
+        )
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes:

@@ -78,7 +78,11 @@ def _query(request: Request, place: Place) -> WatchQuery:
 
 
 async def _start(send: Send, request: Request) -> None:
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private"), *warning_headers(request.warnings)]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-cache, private"),
+        *warning_headers(request.warnings),
+    ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": True})
 
@@ -89,9 +93,10 @@ async def _close_when_left(receive: Receive, watch: Watch) -> None:
     watch.subscription.close()
 
 
-async def _frames(core: Core, watch: Watch, form: Accepted, request: Request, deadline: float) -> AsyncIterator[bytes]:
+async def _frames(
+    core: Core, watch: Watch, form: Accepted, request: Request, deadline: float
+) -> AsyncIterator[bytes]:
     include = request.query.get("includeObject", "Metadata")
-    kind = watch.call.kind
     for entry in watch.initial:
         yield _frame(watch, form, include, "ADDED", Event("ADDED", entry, None))
     if watch.bookmark_after_initial:
@@ -107,7 +112,7 @@ async def _frames(core: Core, watch: Watch, form: Accepted, request: Request, de
             if change is not None:
                 sent = event.revision
                 yield _frame(watch, form, include, change, event)
-        elif watch.bookmarks and not watch.subscription.closed and kind.storage:
+        elif watch.bookmarks:
             newest = core.store.revision
             if newest > sent:
                 sent = newest
@@ -135,6 +140,15 @@ def _bookmark(watch: Watch, form: Accepted, revision: int, *, initial_end: bool 
     mark: dict[str, Any] = bookmark(watch, revision, initial_end=initial_end)
     if form.as_kind == "Table":
         shell = table(watch.call.kind, [], {"resourceVersion": str(revision)})
-        shell["rows"] = [{"cells": [], "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": mark["metadata"]}}]
+        shell["rows"] = [
+            {
+                "cells": [],
+                "object": {
+                    "kind": "PartialObjectMetadata",
+                    "apiVersion": "meta.k8s.io/v1",
+                    "metadata": mark["metadata"],
+                },
+            }
+        ]
         return frame("BOOKMARK", shell)
     return frame("BOOKMARK", mark)

@@ -30,7 +30,8 @@ def table(kind: Kind, objects: Iterable[Object], metadata: Object, include: str 
         "apiVersion": "meta.k8s.io/v1",
         "metadata": metadata,
         "columnDefinitions": [
-            {"name": c.name, "type": c.type, "format": c.format, "description": "", "priority": int(c.wide)} for c in shown
+            {"name": c.name, "type": c.type, "format": c.format, "description": "", "priority": int(c.wide)}
+            for c in shown
         ],
         "rows": [row(shown, obj, include) for obj in objects],
     }

@@ -21,7 +21,9 @@ class WebSocket:
         chosen = next((protocol for protocol in offered if protocol in known), None)
         if chosen is None:
             raise ApiError(
-                403, "Forbidden", f"unable to upgrade: none of the protocols {list(offered)} is known; known are {list(known)}"
+                403,
+                "Forbidden",
+                f"unable to upgrade: none of the protocols {list(offered)} is known; known are {list(known)}",
             )
         await self._send({"type": "websocket.accept", "subprotocol": chosen})
         self._open = True

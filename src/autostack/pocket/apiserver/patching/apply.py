@@ -35,7 +35,9 @@ Object = dict[str, Any]
 def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     """The live object (`{}` when there is none) after the apply, managedFields included."""
     if not call.field_manager:
-        raise bad_request("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch")
+        raise bad_request(
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
+        )
     if (applied.get("metadata") or {}).get("managedFields"):
         raise bad_request("metadata.managedFields must be nil in an apply patch")
     stated = fields_of(tracked_part(applied), schema)
@@ -43,7 +45,9 @@ def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     own = next((entry for entry in entries if is_entry_of(entry, call, "Apply")), None)
     others = [entry for entry in entries if entry is not own]
     differing = _differing(tracked_part(applied), tracked_part(live), schema)
-    conflicts = [(entry, found) for entry in others if (found := intersection(differing, entry.get("fieldsV1", {})))]
+    conflicts = [
+        (entry, found) for entry in others if (found := intersection(differing, entry.get("fieldsV1", {})))
+    ]
     if conflicts and not call.force:
         raise _conflict(conflicts)
     if conflicts:
@@ -58,7 +62,10 @@ def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     entry = entry_of(call, "Apply", stated)
     if own and own.get("fieldsV1") == stated:
         entry["time"] = own.get("time", entry["time"])
-    merged["metadata"] = {**merged.get("metadata", {}), "managedFields": [*(e for e in others if e.get("fieldsV1")), entry]}
+    merged["metadata"] = {
+        **merged.get("metadata", {}),
+        "managedFields": [*(e for e in others if e.get("fieldsV1")), entry],
+    }
     return merged
 
 
@@ -79,7 +86,9 @@ def _conflict(conflicts: list[tuple[Object, Fields]]) -> ApiError:
     causes = []
     for entry, fields in conflicts:
         for path in leaves(fields):
-            who = f'"{entry.get("manager")}"' + (f" with subresource \"{entry['subresource']}\"" if entry.get("subresource") else "")
+            who = f'"{entry.get("manager")}"' + (
+                f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
+            )
             message = f"conflict with {who} using {entry.get('apiVersion')}"
             causes.append({"reason": "FieldManagerConflict", "message": message, "field": shown(path)})
     fields_text = ", ".join(dict.fromkeys(cause["field"] for cause in causes))
@@ -109,7 +118,10 @@ def _merge_keyed(live: list[Any], applied: list[Any], schema: Schema) -> list[An
     items = schema.get("items") or resolve(schema).get("items") or {}
     stated = {item_key(item, schema): item for item in applied}
     present = {item_key(item, schema) for item in live}
-    merged = [merge(item, stated[key], items) if (key := item_key(item, schema)) in stated else item for item in live]
+    merged = [
+        merge(item, stated[key], items) if (key := item_key(item, schema)) in stated else item
+        for item in live
+    ]
     return [*merged, *(copy.deepcopy(item) for key, item in stated.items() if key not in present)]
 
 

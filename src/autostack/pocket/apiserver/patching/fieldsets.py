@@ -40,7 +40,9 @@ def child_schema(schema: Schema, name: str) -> Schema:
     """The schema of an object's field."""
     resolved = resolve(schema)
     additional = resolved.get("additionalProperties")
-    found: Schema = resolved.get("properties", {}).get(name) or (additional if isinstance(additional, dict) else {})
+    found: Schema = resolved.get("properties", {}).get(name) or (
+        additional if isinstance(additional, dict) else {}
+    )
     return found
 
 
@@ -141,7 +143,9 @@ def shown(path: tuple[str, ...]) -> str:
         if kind == "f":
             text += f".{rest}"
         elif kind == "k":
-            text += "[" + ",".join(f"{key}={_compact(value)}" for key, value in json.loads(rest).items()) + "]"
+            text += (
+                "[" + ",".join(f"{key}={_compact(value)}" for key, value in json.loads(rest).items()) + "]"
+            )
         else:
             text += f"[={rest}]"
     return text

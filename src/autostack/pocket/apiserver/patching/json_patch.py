@@ -14,7 +14,11 @@ _MISSING = object()
 def apply(document: Any, patch: list[Any]) -> Any:
     """The patched document."""
     if len(patch) > MAX_OPERATIONS:
-        raise ApiError(413, "RequestEntityTooLarge", f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}")
+        raise ApiError(
+            413,
+            "RequestEntityTooLarge",
+            f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(patch)}",
+        )
     patched = copy.deepcopy(document)
     for number, operation in enumerate(patch):
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
@@ -40,7 +44,9 @@ def _perform(document: Any, operation: dict[str, Any]) -> Any:
         origin = _pointer(str(operation.get("from", "")))
         value = copy.deepcopy(_read(document, origin))
         return _write(_remove(document, origin) if op == "move" else document, path, value, replace=False)
-    raise bad_request(f"unknown JSON patch operation {op!r}; known are add, remove, replace, move, copy, test")
+    raise bad_request(
+        f"unknown JSON patch operation {op!r}; known are add, remove, replace, move, copy, test"
+    )
 
 
 def _pointer(text: str) -> list[str]:

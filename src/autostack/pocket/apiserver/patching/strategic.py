@@ -11,7 +11,12 @@ from typing import Any
 from autostack.pocket.apiserver.schemas import Schema, resolve
 from autostack.pocket.errors import bad_request
 
-DELETE_FROM, ORDER, RETAIN, DIRECTIVE = "$deleteFromPrimitiveList/", "$setElementOrder/", "$retainKeys", "$patch"
+DELETE_FROM, ORDER, RETAIN, DIRECTIVE = (
+    "$deleteFromPrimitiveList/",
+    "$setElementOrder/",
+    "$retainKeys",
+    "$patch",
+)
 
 
 def apply(target: Any, patch: Any, schema: Schema) -> Any:
@@ -61,11 +66,20 @@ def _merge_value(current: Any, value: Any, schema: Schema) -> Any:
 
 
 def _merge_set(current: list[Any], patch: list[Any]) -> list[Any]:
-    return [*current, *(item for index, item in enumerate(patch) if item not in current and item not in patch[:index])]
+    return [
+        *current,
+        *(item for index, item in enumerate(patch) if item not in current and item not in patch[:index]),
+    ]
 
 
 def _merge_keyed(current: list[Any], patch: list[Any], key: str, schema: Schema) -> list[Any]:
-    merged = [] if any(isinstance(item, dict) and item.get(DIRECTIVE) == "replace" and key not in item for item in patch) else list(current)
+    merged = (
+        []
+        if any(
+            isinstance(item, dict) and item.get(DIRECTIVE) == "replace" and key not in item for item in patch
+        )
+        else list(current)
+    )
     items = schema.get("items", {})
     for item in patch:
         if not isinstance(item, dict):
@@ -74,7 +88,9 @@ def _merge_keyed(current: list[Any], patch: list[Any], key: str, schema: Schema)
             if item.get(DIRECTIVE) == "replace":
                 continue
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        index = next((i for i, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]), None)
+        index = next(
+            (i for i, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]), None
+        )
         if item.get(DIRECTIVE) == "delete":
             merged = [old for old in merged if not (isinstance(old, dict) and old.get(key) == item[key])]
         elif index is None:
@@ -84,7 +100,9 @@ def _merge_keyed(current: list[Any], patch: list[Any], key: str, schema: Schema)
     return merged
 
 
-def _apply_list_directives(merged: dict[str, Any], patch: dict[str, Any], properties: dict[str, Schema]) -> None:
+def _apply_list_directives(
+    merged: dict[str, Any], patch: dict[str, Any], properties: dict[str, Schema]
+) -> None:
     for name, value in patch.items():
         if name.startswith(DELETE_FROM):
             field = name[len(DELETE_FROM) :]
@@ -93,7 +111,9 @@ def _apply_list_directives(merged: dict[str, Any], patch: dict[str, Any], proper
         elif name.startswith(ORDER):
             field = name[len(ORDER) :]
             if isinstance(merged.get(field), list):
-                merged[field] = _ordered(merged[field], value, properties.get(field, {}).get("x-kubernetes-patch-merge-key"))
+                merged[field] = _ordered(
+                    merged[field], value, properties.get(field, {}).get("x-kubernetes-patch-merge-key")
+                )
 
 
 def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
@@ -103,7 +123,9 @@ def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
     def name_of(item: Any) -> Any:
         return item.get(key) if key and isinstance(item, dict) else item
 
-    named = sorted((item for item in items if name_of(item) in wanted), key=lambda item: wanted.index(name_of(item)))
+    named = sorted(
+        (item for item in items if name_of(item) in wanted), key=lambda item: wanted.index(name_of(item))
+    )
     result: list[Any] = []
     for item in items:
         result.append(named.pop(0) if name_of(item) in wanted else item)

@@ -30,7 +30,9 @@ def definition_of(api_version: str, kind: str) -> Schema:
     group, _, version = api_version.rpartition("/")
     for name, schema in definitions().items():
         for gvk in schema.get("x-kubernetes-group-version-kind", ()):
-            if (gvk["group"], gvk["version"], gvk["kind"]) == (group, version, kind) and name.endswith(f".{kind}"):
+            if (gvk["group"], gvk["version"], gvk["kind"]) == (group, version, kind) and name.endswith(
+                f".{kind}"
+            ):
                 return {"$ref": name}
     return {}
 

@@ -39,12 +39,16 @@ def conform(value: Any, schema: Schema, problems: Problems, path: str = "", dept
         if kind not in ("array", None):
             return _mistyped(value, schema, problems, path)
         items = schema.get("items", {})
-        kept = [conform(item, items, problems, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+        kept = [
+            conform(item, items, problems, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)
+        ]
         return kept
     return value if _scalar_fits(value, schema) else _mistyped(value, schema, problems, path)
 
 
-def _object(value: dict[str, Any], schema: Schema, problems: Problems, path: str, depth: int) -> dict[str, Any]:
+def _object(
+    value: dict[str, Any], schema: Schema, problems: Problems, path: str, depth: int
+) -> dict[str, Any]:
     properties: dict[str, Schema] | None = schema.get("properties")
     additional = schema.get("additionalProperties")
     open_ended = _open_ended(schema)
@@ -55,9 +59,7 @@ def _object(value: dict[str, Any], schema: Schema, problems: Problems, path: str
         if known is None and isinstance(additional, dict):
             known = additional
         if known is None:
-            if schema.get("x-kubernetes-embedded-resource") and name in ("apiVersion", "kind", "metadata"):
-                kept[name] = item
-            elif open_ended:
+            if (schema.get("x-kubernetes-embedded-resource") and name in ("apiVersion", "kind", "metadata")) or open_ended:
                 kept[name] = item
             elif len(problems.unknown) < MAX_PROBLEMS:
                 problems.unknown.append(at)

@@ -46,7 +46,9 @@ def source() -> Definitions:
 
 def normalise(node: dict[str, Any], *, prose: bool) -> dict[str, Any]:
     """One schema: nullable types made plain, references by name, prose and noise dropped."""
-    kept: dict[str, Any] = {key: node[key] for key in (*KEPT, *(("description",) if prose else ())) if key in node}
+    kept: dict[str, Any] = {
+        key: node[key] for key in (*KEPT, *(("description",) if prose else ())) if key in node
+    }
     if isinstance(kept.get("type"), list):
         kept["type"] = kept["type"][0]
     if "$ref" in node:
@@ -120,7 +122,9 @@ def build() -> dict[str, bytes]:
     kinds = built_in()
     roots = root_names(kinds, definitions)
     names = reachable([*roots.values(), *EXTRA_ROOTS], definitions)
-    files = {"schemas.json.gz": pack({name: definition(name, definitions[name], prose=False) for name in names})}
+    files = {
+        "schemas.json.gz": pack({name: definition(name, definitions[name], prose=False) for name in names})
+    }
     for group_version in sorted({(kind.group, kind.version) for kind in kinds}):
         members = [kind for kind in kinds if (kind.group, kind.version) == group_version]
         own = [roots[key] for kind in members for key in (f"{kind.api_version}/{kind.kind}",) if key in roots]

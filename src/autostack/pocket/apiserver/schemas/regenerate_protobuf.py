@@ -14,10 +14,18 @@ from autostack.pocket.apiserver.kinds import built_in
 from autostack.pocket.apiserver.schemas.regenerate import HERE, pack
 
 MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.DOTALL | re.MULTILINE)
-FIELD = re.compile(r"^  (optional|required|repeated|map<(\w+), ([\w.]+)>) ?([\w.]+)? (\w+) = (\d+)", re.MULTILINE)
+FIELD = re.compile(
+    r"^  (optional|required|repeated|map<(\w+), ([\w.]+)>) ?([\w.]+)? (\w+) = (\d+)", re.MULTILINE
+)
 MAP_FIELD = re.compile(r"^  map<(\w+), ([\w.]+)> (\w+) = (\d+)", re.MULTILINE)
 ONE, MANY, MAP = 0, 1, 2
-EXTRA = ("policy.v1.Eviction", "authentication.v1.TokenRequest", "meta.v1.DeleteOptions", "autoscaling.v1.Scale", "core.v1.Binding")
+EXTRA = (
+    "policy.v1.Eviction",
+    "authentication.v1.TokenRequest",
+    "meta.v1.DeleteOptions",
+    "autoscaling.v1.Scale",
+    "core.v1.Binding",
+)
 SCALARS = ("string", "bytes", "bool", "int32", "int64", "uint32", "uint64", "double")
 Messages = dict[str, dict[str, list[object]]]
 

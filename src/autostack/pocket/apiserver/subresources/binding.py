@@ -26,14 +26,21 @@ async def create(core: Core, call: Call, binding: Object) -> Object:
         if pod["metadata"].get("deletionTimestamp"):
             raise conflict(call.target, f"pod {call.name} is being deleted, cannot be assigned to a host")
         if pod["spec"].get("nodeName"):
-            raise conflict(call.target, f"pod {call.name} is already assigned to node \"{pod['spec']['nodeName']}\"")
+            raise conflict(
+                call.target, f'pod {call.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+            )
         status = dict(pod.get("status", {}))
         kept = [item for item in status.get("conditions", []) if item["type"] != "PodScheduled"]
         status["conditions"] = [
             *kept,
             {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now()},
         ]
-        bound = {**pod, "metadata": dict(pod["metadata"]), "spec": {**pod["spec"], "nodeName": node}, "status": status}
+        bound = {
+            **pod,
+            "metadata": dict(pod["metadata"]),
+            "spec": {**pod["spec"], "nodeName": node},
+            "status": status,
+        }
         try:
             if not call.dry_run:
                 await commit(core, call, bound, entry)

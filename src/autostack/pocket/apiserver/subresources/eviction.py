@@ -31,14 +31,19 @@ async def create(core: Core, call: Call, eviction: Object) -> Object:
     given = eviction.get("deleteOptions") or {}
     if given.get("dryRun"):
         if given["dryRun"] != ["All"]:
-            raise invalid(call.target, [FieldError("dryRun", 'supported values: "All"', "Unsupported value", given["dryRun"])])
+            raise invalid(
+                call.target,
+                [FieldError("dryRun", 'supported values: "All"', "Unsupported value", given["dryRun"])],
+            )
         call.dry_run = True
     pod = get(core, call).object
     if _counts(pod):
         await _spend(core, call, pod)
     preconditions = given.get("preconditions") or {}
     options = DeleteOptions(
-        str(given.get("propagationPolicy") or ""), given.get("gracePeriodSeconds"), str(preconditions.get("uid") or "")
+        str(given.get("propagationPolicy") or ""),
+        given.get("gracePeriodSeconds"),
+        str(preconditions.get("uid") or ""),
     )
     await delete(core, call, options)
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
@@ -55,7 +60,7 @@ def budgets_of(core: Core, pod: Object) -> list[Entry]:
     labels = pod["metadata"].get("labels") or {}
     return [
         entry
-        for entry in core.store.list(BUDGETS, pod["metadata"]["namespace"])
+        for entry in core.store.entries(BUDGETS, pod["metadata"]["namespace"])
         if (selector := entry.object.get("spec", {}).get("selector")) is not None
         and all(term.matches(labels) for term in from_label_selector(selector))
     ]
@@ -67,7 +72,9 @@ async def _spend(core: Core, call: Call, pod: Object) -> None:
         if not budgets:
             return
         if len(budgets) > 1:
-            raise internal("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+            raise internal(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+            )
         spent = _spent(budgets[0], pod)
         if call.dry_run:
             return
@@ -89,7 +96,11 @@ def _spent(entry: Entry, pod: Object) -> Object:
     if not observed or status.get("disruptionsAllowed", 0) <= 0:
         raise _refused(entry.key.name, status, observed=observed)
     disrupted = {**(status.get("disruptedPods") or {}), pod["metadata"]["name"]: now()}
-    new_status = {**status, "disruptionsAllowed": status["disruptionsAllowed"] - 1, "disruptedPods": disrupted}
+    new_status = {
+        **status,
+        "disruptionsAllowed": status["disruptionsAllowed"] - 1,
+        "disruptedPods": disrupted,
+    }
     return {**budget, "metadata": dict(budget["metadata"]), "status": new_status}
 
 
@@ -100,4 +111,6 @@ def _refused(name: str, status: Object, *, observed: bool) -> ApiError:
         else f"The disruption budget {name} is still being processed by the server."
     )
     cause = {"reason": "DisruptionBudget", "message": why}
-    return too_many_requests("Cannot evict pod as it would violate the pod's disruption budget.", {"causes": [cause]})
+    return too_many_requests(
+        "Cannot evict pod as it would violate the pod's disruption budget.", {"causes": [cause]}
+    )

@@ -26,7 +26,9 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 SUCCESS = {"metadata": {}, "status": "Success"}
 
 
-async def serve(core: Core, call: Call, request: Request, protocols: tuple[str, ...], socket: WebSocket) -> None:
+async def serve(
+    core: Core, call: Call, request: Request, protocols: tuple[str, ...], socket: WebSocket
+) -> None:
     """Run the command (or attach) and carry its streams until it ends or the client leaves."""
     pod = get(core, call).object
     container = container_of(pod, request.query.get("container", ""))
@@ -132,5 +134,3 @@ async def finish(socket: WebSocket, status: dict[str, Any]) -> None:
     """Send the final Status and close."""
     await socket.send(bytes([ERROR]) + json.dumps(status).encode())
     await socket.close()
-
-

@@ -20,7 +20,11 @@ async def update(core: Core, call: Call, namespace: Object) -> Object:
     for _ in range(ATTEMPTS):
         entry = get(core, call)
         present = entry.object
-        new = {**present, "metadata": dict(present["metadata"]), "spec": {**present.get("spec", {}), "finalizers": finalizers}}
+        new = {
+            **present,
+            "metadata": dict(present["metadata"]),
+            "spec": {**present.get("spec", {}), "finalizers": finalizers},
+        }
         if not finalizers:
             del new["spec"]["finalizers"]
         try:

@@ -18,14 +18,20 @@ Object = dict[str, Any]
 def node_of(core: Core) -> NodeGateway:
     """The node; raises 503 while none has joined."""
     if core.node is None:
-        raise ApiError(503, "ServiceUnavailable", "no node has joined this cluster yet, so nothing runs in this pod")
+        raise ApiError(
+            503, "ServiceUnavailable", "no node has joined this cluster yet, so nothing runs in this pod"
+        )
     return core.node
 
 
 def container_of(pod: Object, wanted: str) -> str:
     """The container meant: the named one, the annotated default or the only one; raises 400."""
     spec = pod["spec"]
-    names = [container["name"] for field in ("containers", "initContainers", "ephemeralContainers") for container in spec.get(field, [])]
+    names = [
+        container["name"]
+        for field in ("containers", "initContainers", "ephemeralContainers")
+        for container in spec.get(field, [])
+    ]
     pod_name = pod["metadata"]["name"]
     if wanted:
         if wanted not in names:
@@ -36,7 +42,9 @@ def container_of(pod: Object, wanted: str) -> str:
     if default in main:
         return str(default)
     if len(main) != 1:
-        raise bad_request(f"a container name must be specified for pod {pod_name}, choose one of: [{' '.join(main)}]")
+        raise bad_request(
+            f"a container name must be specified for pod {pod_name}, choose one of: [{' '.join(main)}]"
+        )
     return str(main[0])
 
 
@@ -45,7 +53,9 @@ def read(core: Core, call: Call, request: Request) -> AsyncIterator[bytes]:
     pod = get(core, call).object
     container = container_of(pod, request.query.get("container", ""))
     if not pod["spec"].get("nodeName"):
-        raise bad_request(f'container "{container}" in pod "{call.name}" is waiting to start: the pod is not scheduled yet')
+        raise bad_request(
+            f'container "{container}" in pod "{call.name}" is waiting to start: the pod is not scheduled yet'
+        )
     options = LogOptions(
         container,
         request.flag("follow"),

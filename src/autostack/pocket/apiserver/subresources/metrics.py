@@ -21,10 +21,14 @@ def read(core: Core, call: Call, selection: Selection) -> Object:
     """One object's metrics or a list; raises 503 while no node has joined, 404 for a pod that is not measured."""
     node = core.node
     if node is None:
-        raise ApiError(503, "ServiceUnavailable", "the metrics of this cluster come from its node, and no node has joined yet")
+        raise ApiError(
+            503,
+            "ServiceUnavailable",
+            "the metrics of this cluster come from its node, and no node has joined yet",
+        )
     storage = call.kind.plural
     selected = predicate(selection.label_selector, selection.field_selector, storage)
-    entries = core.store.list(storage, call.namespace or None)
+    entries = core.store.entries(storage, call.namespace or None)
     items = [
         measured
         for entry in entries
@@ -36,7 +40,12 @@ def read(core: Core, call: Call, selection: Selection) -> Object:
             raise not_found(call.target)
         return items[0]
     metadata = {"resourceVersion": str(core.store.revision)}
-    return {"kind": call.kind.list_kind, "apiVersion": call.kind.api_version, "metadata": metadata, "items": items}
+    return {
+        "kind": call.kind.list_kind,
+        "apiVersion": call.kind.api_version,
+        "metadata": metadata,
+        "items": items,
+    }
 
 
 def _quantities(usage: Usage) -> Object:

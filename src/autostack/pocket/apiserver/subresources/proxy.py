@@ -64,15 +64,23 @@ def _target(core: Core, call: Call, port: str) -> tuple[Object, int]:
             raise bad_request(f"the port of a proxied pod must be a number, not {port!r}")
         return pod, int(port) if port else (ports[0] if ports else 80)
     service = get(core, call).object
-    wanted = next((p for p in service["spec"].get("ports", []) if port in ("", str(p["port"]), p.get("name"))), None)
+    wanted = next(
+        (p for p in service["spec"].get("ports", []) if port in ("", str(p["port"]), p.get("name"))), None
+    )
     if wanted is None:
         raise bad_request(f"service {call.name!r} has no port {port!r}")
-    for entry in core.store.list("endpointslices.discovery.k8s.io", call.namespace):
+    for entry in core.store.entries("endpointslices.discovery.k8s.io", call.namespace):
         if entry.object["metadata"].get("labels", {}).get("kubernetes.io/service-name") != call.name:
             continue
-        numbers = [p["port"] for p in entry.object.get("ports") or () if (p.get("name") or "") == (wanted.get("name") or "")]
+        numbers = [
+            p["port"]
+            for p in entry.object.get("ports") or ()
+            if (p.get("name") or "") == (wanted.get("name") or "")
+        ]
         for endpoint in entry.object.get("endpoints") or ():
-            pod_entry = core.store.get(Key("pods", call.namespace, (endpoint.get("targetRef") or {}).get("name", "")))
+            pod_entry = core.store.get(
+                Key("pods", call.namespace, (endpoint.get("targetRef") or {}).get("name", ""))
+            )
             if numbers and pod_entry and (endpoint.get("conditions") or {}).get("ready", True):
                 return pod_entry.object, int(numbers[0])
     raise ApiError(503, "ServiceUnavailable", f'no endpoints available for service "{call.name}"')

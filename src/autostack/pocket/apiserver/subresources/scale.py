@@ -29,14 +29,19 @@ def view(call: Call, obj: Object) -> Object:
     """The Scale of an object."""
     meta = obj["metadata"]
     paths = _paths(call)
-    selector: Any = _at(obj, paths["labelSelectorPath"]) if "labelSelectorPath" in paths else _at(obj, "spec.selector")
+    selector: Any = (
+        _at(obj, paths["labelSelectorPath"]) if "labelSelectorPath" in paths else _at(obj, "spec.selector")
+    )
     fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {field: meta[field] for field in fields if field in meta},
         "spec": {"replicas": _at(obj, paths["specReplicasPath"]) or 0},
-        "status": {"replicas": _at(obj, paths["statusReplicasPath"]) or 0, "selector": selector_text(selector)},
+        "status": {
+            "replicas": _at(obj, paths["statusReplicasPath"]) or 0,
+            "selector": selector_text(selector),
+        },
     }
 
 
@@ -63,7 +68,9 @@ async def update(core: Core, call: Call, scale: Object) -> Object:
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request("spec.replicas of a Scale must be a number")
     if replicas < 0:
-        raise invalid(call.target, [FieldError("spec.replicas", "must be greater than or equal to 0", value=replicas)])
+        raise invalid(
+            call.target, [FieldError("spec.replicas", "must be greater than or equal to 0", value=replicas)]
+        )
     parts = _paths(call)["specReplicasPath"].strip(".").split(".")
     version = (scale.get("metadata") or {}).get("resourceVersion")
 

@@ -23,7 +23,16 @@ async def create(core: Core, call: Call, request: Object) -> Object:
     spec = dict(request.get("spec") or {})
     lifetime = spec.get("expirationSeconds") or USUAL_S
     if lifetime < SHORTEST_S:
-        raise invalid(call.target, [FieldError("spec.expirationSeconds", "may not specify a duration less than 10 minutes", value=lifetime)])
+        raise invalid(
+            call.target,
+            [
+                FieldError(
+                    "spec.expirationSeconds",
+                    "may not specify a duration less than 10 minutes",
+                    value=lifetime,
+                )
+            ],
+        )
     spec["expirationSeconds"] = min(int(lifetime), LONGEST_S)
     spec["audiences"] = list(spec.get("audiences") or [ISSUER])
     bound = _bound(core, call, spec.get("boundObjectRef"))
@@ -43,13 +52,30 @@ def _bound(core: Core, call: Call, reference: Object | None) -> Bound | None:
         return None
     kind, name = str(reference.get("kind")), str(reference.get("name"))
     if kind not in BINDABLE:
-        raise invalid(call.target, [FieldError("spec.boundObjectRef.kind", 'supported values: "Pod", "Secret"', "Unsupported value", kind)])
+        raise invalid(
+            call.target,
+            [
+                FieldError(
+                    "spec.boundObjectRef.kind", 'supported values: "Pod", "Secret"', "Unsupported value", kind
+                )
+            ],
+        )
     entry = core.store.get(Key(BINDABLE[kind], call.namespace, name))
     if entry is None:
         raise not_found(Target(BINDABLE[kind], "", kind, name))
     found = entry.object
     if reference.get("uid") and reference["uid"] != found["metadata"]["uid"]:
-        raise conflict(call.target, f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record")
+        raise conflict(
+            call.target,
+            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record",
+        )
     if kind == "Pod" and found["spec"].get("serviceAccountName") != call.name:
-        raise invalid(call.target, [FieldError("spec.boundObjectRef", f"pod {name} does not use service account {call.name}", value=name)])
+        raise invalid(
+            call.target,
+            [
+                FieldError(
+                    "spec.boundObjectRef", f"pod {name} does not use service account {call.name}", value=name
+                )
+            ],
+        )
     return Bound(kind, name, found["metadata"]["uid"])

@@ -64,7 +64,10 @@ async def delete(core: Core, call: Call, options: DeleteOptions) -> Deleted:
 def _check_preconditions(call: Call, entry: Entry, options: DeleteOptions) -> None:
     meta = entry.object["metadata"]
     if options.uid and options.uid != meta["uid"]:
-        raise conflict(call.target, f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta['uid']}")
+        raise conflict(
+            call.target,
+            f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta['uid']}",
+        )
     if options.resource_version and options.resource_version != meta["resourceVersion"]:
         raise conflict(call.target, f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
                        f"ResourceVersion in object meta: {meta['resourceVersion']}")  # fmt: skip

@@ -44,13 +44,15 @@ class Selection:
 def list_page(core: Core, call: Call, selection: Selection) -> Page:
     """The chosen objects of the call's namespace (all namespaces when it is empty)."""
     selected = predicate(selection.label_selector, selection.field_selector, call.kind.storage)
-    entries = core.store.list(call.kind.storage, call.namespace or None)
+    entries = core.store.entries(call.kind.storage, call.namespace or None)
     revision = str(core.store.revision)
     refuse_future(core, selection.resource_version)
     if selection.proceed:
         revision, after = _decode(selection.proceed)
         if int(revision) < core.store.watchers.history.complete_since:
-            raise gone("The provided continue parameter is too old to display a consistent list result. You must start a new list without it.")
+            raise gone(
+                "The provided continue parameter is too old to display a consistent list result. You must start a new list without it."
+            )
         entries = [entry for entry in entries if (entry.key.namespace, entry.key.name) > after]
     if selected is not None:
         entries = [entry for entry in entries if selected(entry.object)]
@@ -76,11 +78,16 @@ def refuse_future(core: Core, resource_version: str) -> None:
     if not resource_version:
         return
     if not resource_version.isdigit():
-        raise bad_request(f"invalid resource version {resource_version!r}: it must be a number from this server")
+        raise bad_request(
+            f"invalid resource version {resource_version!r}: it must be a number from this server"
+        )
     if int(resource_version) > core.store.revision:
         raise ApiError(
             504,
             "Timeout",
             f"Too large resource version: {resource_version}, current: {core.store.revision}",
-            {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1},
+            {
+                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+                "retryAfterSeconds": 1,
+            },
         )

@@ -40,7 +40,11 @@ def patched(call: Call, present: Object, body: Any, patch_type: str) -> Object:
             raise bad_request("a JSON patch must be a list of operations")
         document = {**present, "metadata": {**present["metadata"], "resourceVersion": revision}}
         result = json_patch.apply(document, body)
-        if isinstance(result, dict) and isinstance(result.get("metadata"), dict) and result["metadata"].get("resourceVersion") == revision:
+        if (
+            isinstance(result, dict)
+            and isinstance(result.get("metadata"), dict)
+            and result["metadata"].get("resourceVersion") == revision
+        ):
             del result["metadata"]["resourceVersion"]
     elif not isinstance(body, dict):
         raise bad_request(f"a {patch_type} patch must be an object")

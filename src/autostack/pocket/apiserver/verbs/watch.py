@@ -17,7 +17,7 @@ from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.selectors import Predicate, predicate
 from autostack.pocket.apiserver.verbs.list import refuse_future
-from autostack.pocket.errors import ApiError, gone, invalid, FieldError
+from autostack.pocket.errors import ApiError, FieldError, gone, invalid
 from autostack.pocket.store.entry import Change, Entry, Event
 from autostack.pocket.store.errors import Compacted
 from autostack.pocket.store.watching import Subscription
@@ -92,13 +92,22 @@ class Watch:
 def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
     """Subscribe; raises 410 for a compacted version, 504 for one from the future, 422 for a wrong combination."""
     if query.initial is not None and query.match != "NotOlderThan":
-        raise invalid(call.target, [FieldError("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "Forbidden")])
+        raise invalid(
+            call.target,
+            [
+                FieldError(
+                    "resourceVersionMatch",
+                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+                    "Forbidden",
+                )
+            ],
+        )
     refuse_future(core, query.resource_version)
     selected = predicate(query.label_selector, query.field_selector, call.kind.storage)
     since = int(query.resource_version or 0)
     initial: list[Entry] = []
     if query.initial or (since == 0 and query.initial is None):
-        entries = core.store.list(call.kind.storage, call.namespace or None)
+        entries = core.store.entries(call.kind.storage, call.namespace or None)
         initial = [entry for entry in entries if selected is None or selected(entry.object)]
         since = core.store.revision
     elif since == 0:
@@ -107,7 +116,9 @@ def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
         subscription = core.store.watch(call.kind.storage, since, interest(call, selected))
     except Compacted as error:
         raise gone(str(error)) from error
-    return Watch(call, initial, bool(query.initial and query.bookmarks), since, subscription, selected, query.bookmarks)
+    return Watch(
+        call, initial, bool(query.initial and query.bookmarks), since, subscription, selected, query.bookmarks
+    )
 
 
 def bookmark(watch: Watch, revision: int, *, initial_end: bool = False) -> dict[str, object]:
