@@ -67,11 +67,13 @@ def test(
         if head is not None:
             folder = Path(scratch) / "checkout"
             repository.checkout(repository.commit(head), folder)
-        run_tests(folder, name, environments=Path(scratch) / "environments", log=sys.stdout.buffer)
+        environments = Path(scratch) / "environments"
+        if not run_tests(folder, name, environments=environments, log=sys.stdout.buffer):
+            typer.echo(f"{name} has no unit tests")
 
 
 @app.command()
-def build(  # noqa: PLR0917 - options of a command
+def build(
     name: Annotated[str, typer.Argument(metavar="APP")],
     version: Annotated[str | None, typer.Option("--version", help="By default the next free one.")] = None,
     builder: Annotated[str, typer.Option("--builder", help="oci (no engine), docker or buildah.")] = "oci",
@@ -104,7 +106,7 @@ def push(
 
 
 @app.command()
-def bump(  # noqa: PLR0917 - options of a command
+def bump(
     images: Annotated[
         list[str], typer.Option("--image", metavar="APP=vX.Y@sha256:…", help="What to set; repeatable.")
     ],
@@ -134,6 +136,7 @@ def next_version(
     tags: Annotated[list[str] | None, typer.Option("--taken", help="A tag that exists; repeatable.")] = None,
     head: Head = "HEAD",
     checkout: Checkout = HERE,
+    as_json: AsJson = False,
 ) -> None:
     """Print the version that an application's next image gets, by the manifests and the tags there are."""
     from autostack.pipeline.manifest import find_pinned
@@ -142,7 +145,11 @@ def next_version(
 
     repository = _repository(checkout)
     pinned = find_pinned(read_manifests(repository, repository.commit(head)), name)
-    typer.echo(str(following(pinned.version, tags or ())))
+    version = str(following(pinned.version, tags or ()))
+    if as_json:
+        typer.echo(json.dumps({"repository": pinned.repository, "version": version}))
+    else:
+        typer.echo(version)
 
 
 @app.command()
