@@ -3,7 +3,9 @@
 A worker is ejected when it cannot be connected to, or after several failures in a row; for 0.2 s first, and
 twice as long each time it fails again. Then it gets one problem, and is readmitted by a success. Ejection is
 a local guess, so it is short: an address that is gone for good disappears from the name's addresses instead.
-When everyone is ejected nobody is asked, because hammering the dead costs the living.
+When everyone is ejected nobody is asked, because hammering the dead costs the living. A worker that says it
+is busy is alive, so it is not ejected; for a moment the others come first, or its quick refusals would draw
+all the problems to it.
 
 Pure: the clock's value comes in.
 """
@@ -31,6 +33,7 @@ class EjectionRules:
     failures: int = 5
     first_s: float = 0.2
     longest_s: float = 5.0
+    busy_s: float = 0.1
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +45,7 @@ class Endpoint:
     failures_in_row: int = 0
     ejections_in_row: int = 0
     ejected_until_s: float = 0.0
+    busy_until_s: float = 0.0
     chosen: int = 0  # when it was chosen last, to take turns among equals
     gone: bool = False
 
@@ -85,12 +89,12 @@ class Balancer:
         """The worker to ask now, counted as asked; None when none can be. `refused` maps an address to the
         moment before which it asked not to be asked again.
         """
-        best: Endpoint | None = None
-        for endpoint in self._endpoints.values():
-            if not self._has_room(endpoint, now_s) or refused.get(endpoint.address, 0.0) > now_s:
-                continue
-            if best is None or (endpoint.outstanding, endpoint.chosen) < (best.outstanding, best.chosen):
-                best = endpoint
+        willing = (
+            endpoint
+            for endpoint in self._endpoints.values()
+            if self._has_room(endpoint, now_s) and refused.get(endpoint.address, 0.0) <= now_s
+        )
+        best = min(willing, key=lambda e: (e.busy_until_s > now_s, e.outstanding, e.chosen), default=None)
         if best is not None:
             best.outstanding += 1
             best.chosen = next(self._turn)
@@ -115,6 +119,11 @@ class Balancer:
         endpoint.failures_in_row = 0
         endpoint.ejections_in_row = 0
         endpoint.ejected_until_s = 0.0
+
+    def busy(self, endpoint: Endpoint, now_s: float) -> None:
+        """It answered that it can take no more now: it is alive, and the others come first for a moment."""
+        self.succeeded(endpoint)
+        endpoint.busy_until_s = now_s + self._rules.busy_s
 
     def failed(self, endpoint: Endpoint, now_s: float, *, unreachable: bool) -> bool:
         """It did not answer, or badly; returns whether that ejected it."""

@@ -189,7 +189,10 @@ class Dispatch:
             patience = patience_s(answer.retry_after, now_unix_s=time.time())
             if patience > 0:
                 flight.refused[endpoint.address] = now_s + patience
-            self._note_failure(endpoint, now_s, unreachable=False)
+            if verdict is Verdict.BUSY:
+                self.balancer.busy(endpoint, now_s)
+            else:
+                self._note_failure(endpoint, now_s, unreachable=False)
             self._retry(flight, now_s)
         self._serve_queue()
 

@@ -13,7 +13,7 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class Engine:
         now_s = self._loop.time()
         self._schedule = Schedule(plan.profile, began_s=now_s, ends_s=now_s + plan.duration_s)
         self._load_changed = asyncio.Event()
+        self._ending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.failed: asyncio.Future[None] = self._loop.create_future()
         self.arrived = asyncio.Event()
@@ -123,10 +124,10 @@ class Engine:
             await self._file.snapshot()
         now_s = self._loop.time()
         self._schedule = Schedule(self._plan.profile, began_s=now_s, ends_s=now_s + self._plan.duration_s)
-        self._own("arrivals", self._arrive)
-        self._own("resolution", self.resolution.run)
+        self._own("arrivals", self._arrive())
+        self._own("resolution", self.resolution.run())
         if self._file is not None:
-            self._own("snapshots", self._snapshot_often)
+            self._own("snapshots", self._snapshot_often(self._file))
         log.info("run began", extra={"run": format_run(self.ledger.run), "seed": self._plan.mix.seed})
 
     def change_load(self, profile: Profile) -> None:
@@ -144,8 +145,9 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.dispatch.drained(), within_s)
             await self.dispatch.close()
-            for name in ("resolution", "snapshots"):
-                await self._cancel(name)
+            await self._cancel("resolution")
+            self._ending.set()
+            await asyncio.gather(*self._tasks)
             self.final = True
             if self._file is not None:
                 await self._file.snapshot(final=True)
@@ -166,17 +168,18 @@ class Engine:
                     await asyncio.wait_for(self._load_changed.wait(), min(pause_s, _LONGEST_WAIT_S))
         self.arrived.set()
 
-    async def _snapshot_often(self) -> None:
-        while True:
-            await asyncio.sleep(SNAPSHOT_INTERVAL_S)
-            if self._file is not None:
-                try:
-                    await self._file.snapshot()
-                except LedgerFileError as error:
-                    log.exception("snapshot failed; the next one writes it too", exc_info=error)
+    async def _snapshot_often(self, file: LedgerFile) -> None:
+        """Ends when told to, never in the middle of a snapshot: a write in a thread cannot be called back."""
+        while not self._ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), SNAPSHOT_INTERVAL_S)
+            try:
+                await file.snapshot()
+            except LedgerFileError as error:
+                log.exception("snapshot failed; the next one writes it too", exc_info=error)
 
-    def _own(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = self._loop.create_task(run(), name=name)
+    def _own(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work, name=name)
         task.add_done_callback(self._note_end)
         self._tasks.append(task)
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from service_kit.problem_id import decode_position, format_run
-
 from traffic_sender.errors import LedgerFileError
 from traffic_sender.ledger import SEGMENT_MS, GaveUp, Ledger, acknowledged_in
 from traffic_sender.ledger_file import LedgerFile, figures, read_ledger

@@ -8,7 +8,6 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from traffic_sender.errors import RequestError
 from traffic_sender.problems import DEFAULT_WEIGHTS, KINDS, Mix, parse_weights
 

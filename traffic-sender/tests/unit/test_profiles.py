@@ -7,7 +7,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from traffic_sender.errors import RequestError
 from traffic_sender.profiles import Constant, Profile, Ramp, Sine, Spike, Step, parse_profile
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from traffic_sender.profiles import Constant, Profile, Ramp, Sine, Spike, Step
 from traffic_sender.schedule import Schedule
 
