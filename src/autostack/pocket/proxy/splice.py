@@ -20,11 +20,12 @@ CONNECT_TIMEOUT_S = 3.0
 class Side(asyncio.Protocol):
     """One of the two connections; `peer` is the other one's, once it is there."""
 
-    __slots__ = ("_on_lost", "peer", "transport")
+    __slots__ = ("_on_lost", "ended", "peer", "transport")
 
     def __init__(self, peer: Side | None = None, on_lost: Callable[[], None] | None = None) -> None:
         self.transport: asyncio.Transport | None = None
         self.peer = peer
+        self.ended = False
         self._on_lost = on_lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,12 +39,14 @@ class Side(asyncio.Protocol):
             peer.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Pass the end of stream on; the other direction stays open."""
+        """Pass the end of stream on; the other direction stays open until it ends too."""
+        self.ended = True
         peer = self.peer
-        if peer is not None and peer.transport is not None and not peer.transport.is_closing():
+        if peer is None or peer.transport is None or peer.ended:
+            return False  # both directions have ended: the loop closes this side, and that closes the other
+        if not peer.transport.is_closing():
             peer.transport.write_eof()
-            return True
-        return False
+        return True
 
     def pause_writing(self) -> None:
         """This side takes no more: stop reading from the other."""
@@ -97,6 +100,9 @@ class ClientSide(Side):
                 self._balancer.closed(backend)
                 log.info("endpoint unreachable", extra={"backend": backend, "error": str(error)})
                 continue
+            except asyncio.CancelledError:  # the client has gone meanwhile
+                self._balancer.closed(backend)
+                raise
             self._join(side)
             return
         if self.transport is not None:

@@ -264,3 +264,22 @@ async def test_traffic_outlives_the_control_plane_and_the_next_one_takes_it_over
         return forwarder_pids(tmp_path) == []
 
     await eventually(ended, what="the forwarder ends with its control plane")
+
+
+async def test_ended_connections_leave_nothing_behind(
+    steered: ApiServer, greeters: list[Greeter], tmp_path: Path
+) -> None:
+    service = await publish(steered, greeters)
+    host = service["spec"]["clusterIP"]
+    await greeted(host, 1)
+    (pid,) = forwarder_pids(tmp_path)
+    folder = Path(f"/proc/{pid}/fd")
+
+    async def sockets_are(wanted: int) -> bool:
+        return len(list(folder.iterdir())) == wanted
+
+    _, _, writer = await connected(host)
+    open_now = len(list(folder.iterdir()))
+    await closed(writer)
+    await greeted(host, 20)
+    await eventually(lambda: sockets_are(open_now - 2), what="both sides of every connection closed")
