@@ -1,4 +1,4 @@
-"""What `k8s-manifests/` must hold: valid for a current Kubernetes, consistent, restricted, and without secrets."""
+"""What `k8s-manifests/` must hold: valid for a current Kubernetes, consistent, restricted, no secrets."""
 
 from __future__ import annotations
 

@@ -10,31 +10,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from service_kit import DatabaseSettings
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL
+from sqlalchemy import Connection as AlchemyConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from worker_node.errors import WorkerError
+from worker_node.errors import StoreAwayError, WorkerError
 from worker_node.passwords import scram_verifier
 from worker_node.settings import MigrationSettings
-from worker_node.store.connection import close, connect, told
+from worker_node.store.connection import Connection, close, connect, told
 
 log = logging.getLogger(__name__)
 
+_AGAIN_S = 0.1
 _LOCK = "SELECT pg_advisory_lock(hashtextextended('auto-stack migrations', 0))"
 
 
 async def migrate(settings: MigrationSettings) -> None:
     """Apply what is missing and set the roles' passwords. Raises WorkerError."""
-    lock = await connect(
-        settings, application="migrate", statement_timeout_ms=round(settings.migration_timeout_s * 1000)
-    )
+    lock = await _connect_patiently(settings)
     try:
         async with asyncio.timeout(settings.migration_timeout_s):
             await lock.execute(_LOCK)  # held until this connection closes
@@ -51,6 +52,23 @@ async def migrate(settings: MigrationSettings) -> None:
         raise WorkerError(f"the migration failed: {told(error)}") from error
     finally:
         await close(lock)
+
+
+async def _connect_patiently(settings: MigrationSettings) -> Connection:
+    """Connect, waiting for a database that is only just being made, as at the first start of a stack."""
+    deadline = time.monotonic() + settings.database_wait_s
+    while True:
+        try:
+            return await connect(
+                settings,
+                application="migrate",
+                statement_timeout_ms=round(settings.migration_timeout_s * 1000),
+            )
+        except StoreAwayError as error:
+            if time.monotonic() >= deadline:
+                raise
+            log.info("waiting for the database", extra={"error": str(error)})
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def _upgrade(settings: DatabaseSettings) -> None:
@@ -71,7 +89,7 @@ async def _upgrade(settings: DatabaseSettings) -> None:
     log.info("database is at the newest version")
 
 
-def _to_newest(connection: Connection) -> None:
+def _to_newest(connection: AlchemyConnection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")

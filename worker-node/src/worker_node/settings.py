@@ -42,6 +42,9 @@ class MigrationSettings(DatabaseSettings):
     migration_timeout_s: float = setting(
         300, unit="s", minimum=1, help="how long to wait for another process's migration"
     )
+    database_wait_s: float = setting(
+        60, unit="s", minimum=0, help="how long to wait for a database that does not answer yet"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

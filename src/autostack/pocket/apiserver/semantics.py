@@ -18,21 +18,31 @@ CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}\Z")
 
 
 def pod_spec(spec: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Names are unique, mounts name a volume, and only one restart policy fits."""
-    volumes = {volume.get("name") for volume in spec.get("volumes", [])}
+    """Names of volumes and of containers are unique."""
     yield from _duplicates(spec.get("volumes", []), f"{path}.volumes")
     seen: set[Any] = set()
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field, [])):
-            at = f"{path}.{field}[{index}]"
             if container.get("name") in seen:
-                yield FieldError(f"{at}.name", "", "Duplicate value", container.get("name"))
+                yield FieldError(
+                    f"{path}.{field}[{index}].name", "", "Duplicate value", container.get("name")
+                )
             seen.add(container.get("name"))
+
+
+def mounts(owner: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """Mounts name a volume of their pod. A StatefulSet's may name a claim template: judged in its pods."""
+    if "template" in owner:
+        spec, at = owner["template"].get("spec", {}), f"{path}.template.spec"
+    else:
+        spec, at = owner.get("spec", {}), "spec"
+    volumes = {volume.get("name") for volume in spec.get("volumes", [])}
+    for field in ("initContainers", "containers"):
+        for index, container in enumerate(spec.get(field, [])):
             for number, mount in enumerate(container.get("volumeMounts", [])):
                 if mount.get("name") not in volumes:
-                    yield FieldError(
-                        f"{at}.volumeMounts[{number}].name", "", "Invalid value", mount.get("name")
-                    )
+                    where = f"{at}.{field}[{index}].volumeMounts[{number}].name"
+                    yield FieldError(where, "", "Invalid value", mount.get("name"))
 
 
 def _duplicates(items: list[dict[str, Any]], path: str) -> Iterator[FieldError]:
@@ -235,6 +245,7 @@ def cron(value: dict[str, Any], path: str) -> Iterator[FieldError]:
 CORE = "io.k8s.api.core.v1."
 APPS = "io.k8s.api.apps.v1."
 CHECKS: dict[str, tuple[Check, ...]] = {
+    CORE + "Pod": (mounts,),
     CORE + "PodSpec": (pod_spec,),
     CORE + "Container": (container,),
     CORE + "ResourceRequirements": (resources,),
@@ -243,12 +254,12 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     CORE + "ServiceSpec": (service,),
     CORE + "ConfigMap": (keys,),
     CORE + "Secret": (keys,),
-    APPS + "DeploymentSpec": (workload, always_restarts),
-    APPS + "ReplicaSetSpec": (workload, always_restarts),
+    APPS + "DeploymentSpec": (workload, always_restarts, mounts),
+    APPS + "ReplicaSetSpec": (workload, always_restarts, mounts),
     APPS + "StatefulSetSpec": (workload, always_restarts),
-    APPS + "DaemonSetSpec": (workload, always_restarts),
+    APPS + "DaemonSetSpec": (workload, always_restarts, mounts),
     APPS + "DeploymentStrategy": (strategy,),
-    "io.k8s.api.batch.v1.JobSpec": (job,),
+    "io.k8s.api.batch.v1.JobSpec": (job, mounts),
     "io.k8s.api.batch.v1.CronJobSpec": (cron,),
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (autoscaler,),
     "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": (disruption_budget,),

@@ -1,0 +1,79 @@
+"""Wait until the system works: the cluster is as Git says, healthy, and a problem was solved and shown."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx2
+from lightkube import AsyncClient
+from lightkube.core.exceptions import ApiError
+
+from autostack.stack.applications import ApplicationState, get_state
+from autostack.stack.errors import StepError
+from autostack.stack.ingress import Ingress
+
+Say = Callable[[str], None]
+_LOOK_S = 0.1
+
+
+async def first_result(ingress: Ingress, *, within_s: float) -> str:
+    """The first stored result that the pages show, as `expression = result`."""
+
+    async def look() -> str | None:
+        found = await ingress.json("results", "/api/v1/results", limit="1")
+        rows = (found or {}).get("results") or []
+        return f"{rows[0]['expression']} = {rows[0]['result']}" if rows else None
+
+    return await _until(look, within_s, "first result", lambda: "no problem was solved, stored and shown")
+
+
+async def healthy(client: AsyncClient, say: Say, *, within_s: float) -> str:
+    """The revision at which the Application is Synced and Healthy; says each change on the way."""
+    last = ""
+
+    async def look() -> str | None:
+        nonlocal last
+        try:
+            state = await get_state(client)
+        except (ApiError, httpx2.HTTPError) as error:
+            now = f"the Kubernetes API does not answer: {str(error)[:100]}"
+        else:
+            if state and state.good:
+                return state.revision
+            now = (
+                f"{state.sync or 'Unknown'}, {state.health or 'Unknown'} {state.message}"
+                if state
+                else "absent"
+            )
+        if now != last:
+            say(now.strip()[:160])
+            last = now
+        return None
+
+    return await _until(
+        look, within_s, "sync", lambda: f"the Application is not Synced and Healthy ({last[:300]})"
+    )
+
+
+def _words(state: ApplicationState | None) -> str:
+    if state is None:
+        return "no Application yet"
+    return f"{state.sync or 'Unknown'}, {state.health or 'Unknown'} {state.message}"
+
+
+async def _until(
+    look: Callable[[], Awaitable[str | None]], within_s: float, step: str, cause: Callable[[], str]
+) -> str:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = await look()
+        if found is not None:
+            return found
+        await asyncio.sleep(_LOOK_S)
+    raise StepError(
+        step,
+        f"{cause()} within {within_s:g} s",
+        remedy="`autostack status` and `autostack kubectl get pods -A` show what is wrong",
+    )
