@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from autostack.pocket.client import ApiClient
+    from autostack.pocket.controllers.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,22 @@ class ProxySettings:
 
 
 async def run(client: ApiClient, settings: ProxySettings) -> None:
-    """Keep the forwarder equal to the cluster until cancelled; cancellation stops the forwarder as well."""
+    """Keep the forwarder equal to the cluster until cancelled; it goes on without us until `stop`."""
     # the forwarder's process imports this package and needs none of the controllers
     from autostack.pocket.proxy.steering import run as steer  # noqa: PLC0415
 
     await steer(client, settings)
+
+
+async def run_on(cluster: Cluster, settings: ProxySettings) -> None:
+    """`run` on a view of the cluster that others share and that is started elsewhere."""
+    from autostack.pocket.proxy.steering import run_on as steer  # noqa: PLC0415 - as above
+
+    await steer(cluster, settings)
+
+
+async def stop(settings: ProxySettings) -> None:
+    """End the forwarder, if one runs, after a little time for open connections."""
+    from autostack.pocket.proxy.steering import stop as end  # noqa: PLC0415 - as above
+
+    await end(settings)

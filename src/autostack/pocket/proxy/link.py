@@ -114,7 +114,7 @@ class Link:
     def _reap(self) -> None:
         """Wait for a forwarder of ours that has ended, so that it does not stay as a zombie."""
         if self._pid is not None:
-            os.kill(self._pid, signal.SIGKILL)  # a zombie does not mind, one that hangs must go
+            os.kill(self._pid, signal.SIGKILL)  # a zombie does not mind, and one that hangs must go
             os.waitpid(self._pid, 0)
             self._pid = None
 
@@ -136,15 +136,17 @@ class Link:
             raise ForwarderLostError(f"the service proxy does not answer: {error}") from error
 
     async def stop(self) -> None:
-        """Ask the forwarder to end, and wait until it has."""
-        if self._writer is None or self._listening is None:
+        """Ask the forwarder to end, if one runs, and wait until it has."""
+        try:
+            reader, self._writer = await self._connect()
+        except OSError:
             return
+        self._listening = asyncio.create_task(self._listen(reader), name="proxy-link")
         try:
             self._writer.write(b'{"stop": true}\n')
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 await self._writer.drain()
                 await self.lost.wait()
-                await asyncio.to_thread(self._reap)
         except (OSError, TimeoutError) as error:
             log.warning("the service proxy did not end by itself", extra={"error": str(error)})
         self.close()

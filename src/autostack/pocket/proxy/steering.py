@@ -94,7 +94,9 @@ class Steering:
 
 
 async def run_on(cluster: Cluster, settings: ProxySettings) -> None:
-    """`run` on a view that others share, which somebody else starts."""
+    """Keep the forwarder equal to the cluster until cancelled; the forwarder stays. `cluster` is started
+    elsewhere.
+    """
     link = Link(settings.state)
     try:
         steering = Steering(link)
@@ -104,11 +106,18 @@ async def run_on(cluster: Cluster, settings: ProxySettings) -> None:
                 steering.supervise(cluster.speaking_as("service-proxy")), name="service-proxy-watch"
             )
     finally:
-        await asyncio.shield(link.stop())
+        link.close()
+
+
+async def stop(settings: ProxySettings) -> None:
+    """End the cluster's forwarder, if one runs: it accepts nothing more and waits a little for open
+    connections.
+    """
+    await Link(settings.state).stop()
 
 
 async def run(client: ApiClient, settings: ProxySettings) -> None:
-    """Keep the forwarder equal to the cluster until cancelled, then stop it."""
+    """`run_on` with a view of its own."""
     cluster = Cluster(client)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(run_on(cluster, settings), name="service-proxy")
