@@ -139,7 +139,7 @@ class LiveState:
             if event["type"] in {"ADDED", "MODIFIED"}:
                 self._store(obj)
             elif event["type"] == "DELETED":
-                self._remove(key_of(obj))
+                self._forget(obj)
             if kind.kind == "CustomResourceDefinition" and event["type"] != "BOOKMARK":
                 self.look_for_kinds()
         return version
@@ -156,6 +156,12 @@ class LiveState:
             self._owned.setdefault(owner, set()).add(key)
         self._objects[key] = obj
         self._listener(key, before, obj)
+
+    def _forget(self, obj: Object) -> None:
+        # The deletion of an object that was already created anew by us must not take the new one with it.
+        known = self._objects.get(key_of(obj))
+        if known is not None and metadata(known).get("uid") == metadata(obj).get("uid"):
+            self._remove(key_of(obj))
 
     def _remove(self, key: ObjectKey) -> None:
         before = self._objects.pop(key, None)

@@ -24,12 +24,12 @@ class Mirrors:
     """The mirrors below one cache folder; one git at a time in each."""
 
     def __init__(self, cache: Path) -> None:
-        self._cache = cache
+        self.cache = cache
         self._locks: dict[str, asyncio.Lock] = {}
 
     def _git(self, url: str) -> Git:
-        folder = self._cache / "mirrors" / hashlib.sha256(url.encode()).hexdigest()[:16]
-        return Git(folder, home=self._cache)
+        folder = self.cache / "mirrors" / hashlib.sha256(url.encode()).hexdigest()[:16]
+        return Git(folder, home=self.cache)
 
     async def fetch(self, url: str) -> None:
         """Bring the mirror up to date; RepositoryError when the repository does not answer."""
@@ -77,7 +77,7 @@ class Mirrors:
         ManifestError when the commit has no such path, or when its tree holds a link that leads out of it.
         """
         name = hashlib.sha256(f"{source.repo_url}\0{source.path}".encode()).hexdigest()[:12]
-        folder = self._cache / "trees" / f"{name}-{commit[:16]}"
+        folder = self.cache / "trees" / f"{name}-{commit[:16]}"
         path = source.path.strip("/").removeprefix("./") or "."
         if not folder.exists():
             listing = await self._listing(source.repo_url, commit, path)
