@@ -147,7 +147,7 @@ class Engine:
             await self.dispatch.close()
             await self._cancel("resolution")
             self._ending.set()
-            await asyncio.gather(*self._tasks)
+            await asyncio.gather(*self._tasks, return_exceptions=True)  # a failure was noted as it happened
             self.final = True
             if self._file is not None:
                 await self._file.snapshot(final=True)

@@ -70,7 +70,9 @@ class Step(_Profile):
 
     profile: Literal["step"]
     tps: Tps
-    step_tps: Annotated[float, Field(gt=0, le=TPS_LIMIT, allow_inf_nan=False, description="height of a step")]
+    step_tps: Annotated[
+        float, Field(ge=0.001, le=TPS_LIMIT, allow_inf_nan=False, description="height of a step")
+    ]
     every_s: Seconds
     until_tps: Tps
 

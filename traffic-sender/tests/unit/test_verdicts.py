@@ -67,8 +67,8 @@ def test_a_target_is_read_with_its_port_and_path() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "", "worker:8000", "https://w", "http://", "http://u:p@w", "http://w:99999", "http://w/?q", "http://w/a b",
-        "http://w/\r\nX: 1",
+        "", "worker:8000", "https://w", "http://", "http://u:p@w", "http://w:99999", "http://w/?q",
+        "http://w/a b", "http://w/\r\nX: 1",
     ],
 )  # fmt: skip
 def test_an_unreadable_target_is_refused(url: str) -> None:
