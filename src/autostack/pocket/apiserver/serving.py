@@ -112,6 +112,13 @@ class _Server(uvicorn.Server):
         """Leave them alone."""
         yield
 
+    def abort_connections(self) -> None:
+        """Drop what is still open: a TLS connection otherwise waits for its client's goodbye."""
+        for connection in tuple(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
@@ -146,6 +153,8 @@ async def serving(server: ApiServer, listener: socket.socket, known: Credentials
         server.core.store.watchers.close()
         web.should_exit = True
         await task
+        web.abort_connections()
+        await asyncio.sleep(0)  # the transports' own callbacks close their sockets
 
 
 async def _started(web: _Server, task: asyncio.Task[None]) -> None:

@@ -72,7 +72,8 @@ async def test_diff_and_dry_run_store_nothing(pocket_https: HttpsCluster) -> Non
 
 async def test_prune_deletes_what_the_manifests_no_longer_have(pocket_https: HttpsCluster) -> None:
     both = "".join(
-        f"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, labels: {{set: x}}}}\n" for name in "ab"
+        f"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, labels: {{set: x}}}}\n"
+        for name in "ab"
     )
     await pocket_https.ok("apply", "-f", "-", stdin=both)
     only_a = both.rsplit("---", 1)[0]
@@ -91,8 +92,14 @@ async def test_every_patch_type_works(pocket_https: HttpsCluster) -> None:
     await pocket_https.ok("patch", "deployment", "web", "--type=json", "-p", json_patch)
     web = json.loads(await pocket_https.ok("get", "deploy", "web", "-o", "json"))
     images = [c["image"] for c in web["spec"]["template"]["spec"]["containers"]]
-    assert (images, web["spec"]["replicas"], web["metadata"]["labels"]["x"]) == (["nginx:1", "busybox:2"], 7, "y")
-    stale = await pocket_https.kubectl("patch", "deployment", "web", "--type=json", "-p", json_patch.replace(":7", ":6"))
+    assert (images, web["spec"]["replicas"], web["metadata"]["labels"]["x"]) == (
+        ["nginx:1", "busybox:2"],
+        7,
+        "y",
+    )
+    stale = await pocket_https.kubectl(
+        "patch", "deployment", "web", "--type=json", "-p", json_patch.replace(":7", ":6")
+    )
     assert "testing path /spec/replicas value failed" in stale.err
 
 
@@ -122,13 +129,21 @@ async def test_imperative_commands_work(pocket_https: HttpsCluster) -> None:
 
 async def test_get_prints_all_forms(pocket_https: HttpsCluster) -> None:
     await pocket_https.ok("apply", "-f", "-", stdin=DEPLOYMENT)
-    assert (await pocket_https.ok("get", "deploy")).split()[:5] == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
+    assert (await pocket_https.ok("get", "deploy")).split()[:5] == [
+        "NAME",
+        "READY",
+        "UP-TO-DATE",
+        "AVAILABLE",
+        "AGE",
+    ]
     assert "nginx:1,busybox:1" in await pocket_https.ok("get", "deploy", "-o", "wide")
     assert await pocket_https.ok("get", "deploy", "-o", "name") == "deployment.apps/web\n"
     assert "web" in await pocket_https.ok("get", "all", "-A")
     assert "web" in await pocket_https.ok("get", "deploy", "-o", "custom-columns=N:.metadata.name")
     assert "kind: Deployment" in await pocket_https.ok("get", "deploy", "web", "-o", "yaml")
-    sorted_names = await pocket_https.ok("get", "ns", "--sort-by=.metadata.name", "-o", "name", "-l", "kubernetes.io/metadata.name")
+    sorted_names = await pocket_https.ok(
+        "get", "ns", "--sort-by=.metadata.name", "-o", "name", "-l", "kubernetes.io/metadata.name"
+    )
     assert sorted_names.split() == sorted(sorted_names.split())
     assert "default" in await pocket_https.ok("get", "ns", "--field-selector=metadata.name=default")
 

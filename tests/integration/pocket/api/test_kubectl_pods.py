@@ -85,7 +85,9 @@ async def test_port_forward_carries_many_connections(cluster: HttpsCluster) -> N
 async def test_top_reads_the_node(cluster: HttpsCluster) -> None:
     assert "12m" in await cluster.ok("top", "pod")
     node = Resource("", "v1", "nodes")
-    capacity = {"status": {"capacity": {"cpu": "2", "memory": "4Gi"}, "allocatable": {"cpu": "2", "memory": "4Gi"}}}
+    capacity = {
+        "status": {"capacity": {"cpu": "2", "memory": "4Gi"}, "allocatable": {"cpu": "2", "memory": "4Gi"}}
+    }
     await cluster.server.client().patch(node, "node", capacity, subresource="status")
     assert "12m" in await cluster.ok("top", "node")
 
@@ -105,7 +107,9 @@ async def test_drain_respects_a_disruption_budget(cluster: HttpsCluster) -> None
         pod = json.loads(await cluster.ok("get", "pod", "p", "-o", "json"))
         return "deletionTimestamp" in pod["metadata"]
 
-    draining = asyncio.create_task(cluster.kubectl("drain", "node", "--force", "--ignore-daemonsets", "--timeout=20s"))
+    draining = asyncio.create_task(
+        cluster.kubectl("drain", "node", "--force", "--ignore-daemonsets", "--timeout=20s")
+    )
     await eventually(is_terminating, what="the pod is evicted")
     await cluster.server.client().delete(PODS, "p", "default", grace_period_s=0)
     assert (await draining).code == 0

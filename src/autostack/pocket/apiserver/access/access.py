@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autostack.pocket.apiserver.access.rbac import Attempt, Grant, Rule, allows, is_subject
+from autostack.pocket.apiserver.access.rbac import SERVICE_ACCOUNT_PREFIX, Attempt, Grant, Rule, allows, is_subject
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.errors import ApiError, forbidden
 from autostack.pocket.store.journal import Key
@@ -52,6 +52,21 @@ class Access:
             if any(allows(rule, attempt) for rule in grant.rules):
                 return f"RBAC: allowed by {grant.through}"
         return None
+
+    def impersonate(self, user: User, wanted: User) -> User:
+        """The wanted user, for a caller that may impersonate it and each of its groups; raises 403."""
+        attempt = Attempt("impersonate", resource="users", name=wanted.name)
+        groups = wanted.groups
+        if wanted.name.startswith(SERVICE_ACCOUNT_PREFIX):
+            namespace, _, name = wanted.name.removeprefix(SERVICE_ACCOUNT_PREFIX).partition(":")
+            attempt = Attempt("impersonate", resource="serviceaccounts", name=name, namespace=namespace)
+            groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", *groups)
+        asked = [name for name in wanted.groups if name != "system:authenticated"]
+        attempts = [attempt, *(Attempt("impersonate", resource="groups", name=name) for name in asked)]
+        for needed in attempts:
+            if not self.may(user, needed):
+                raise ApiError(403, "Forbidden", f"{needed.resource} {needed.name!r} is forbidden: {explain(user, needed)}")
+        return User(wanted.name, groups)
 
     def rules(self, user: User, namespace: str) -> list[Rule]:
         """Everything that a user may do in a namespace (and, with "", cluster-wide)."""

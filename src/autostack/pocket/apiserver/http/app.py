@@ -48,7 +48,7 @@ class HttpApi:
         sender = _Started(send)
         code = 200
         try:
-            request.user = self._user(request, ())
+            request.user = self._impersonated(request, self._user(request, ()))
             answer = await self._answer(request, place, receive, sender)
             if answer is not None:
                 code = answer.code
@@ -161,12 +161,18 @@ class HttpApi:
             return ANONYMOUS
         raise unauthorized()
 
+    def _impersonated(self, request: Request, user: User) -> User:
+        """Whom the caller acts as, if he may; raises 403."""
+        wanted = impersonated(request.headers)
+        return user if wanted is None else self._core.access.impersonate(user, wanted)
+
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request.of(scope)
         place = parse(request.path)
         await receive()  # websocket.connect
         try:
-            request.user = self._user(request, tuple(scope.get("subprotocols", ())))
+            user = self._user(request, tuple(scope.get("subprotocols", ())))
+            request.user = self._impersonated(request, user)
             if place is None or place.subresource not in connect.WEBSOCKETS:
                 raise no_such_path()
             await connect.websocket(
@@ -174,6 +180,18 @@ class HttpApi:
             )
         except ApiError as error:
             await _refuse_websocket(send, error)
+
+
+def impersonated(headers: dict[str, str]) -> User | None:
+    """The user that `Impersonate-*` headers name; raises 403 for forms of it that are not implemented."""
+    name, group = headers.get("impersonate-user", ""), headers.get("impersonate-group", "")
+    if not name:
+        if any(header.startswith("impersonate-") for header in headers):
+            raise ApiError(403, "Forbidden", "impersonation needs a user: Impersonate-User is missing")
+        return None
+    if any(header.startswith(("impersonate-extra-", "impersonate-uid")) for header in headers):
+        raise ApiError(403, "Forbidden", "impersonation of extra fields and uids is not implemented")
+    return User(name, tuple(filter(None, (*group.split("\n"), "system:authenticated"))))
 
 
 def _protocol_token(protocols: tuple[str, ...]) -> str:

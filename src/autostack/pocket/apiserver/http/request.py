@@ -36,7 +36,11 @@ class Request:
         multi: dict[str, list[str]] = {}
         for name, value in pairs:
             multi.setdefault(name, []).append(value)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            # groups are one header each, and nothing else that matters here repeats
+            headers[name] = f"{headers[name]}\n{value}" if name == "impersonate-group" and name in headers else value
         return cls(scope.get("method", "GET"), scope["path"], dict(pairs), headers, multi)
 
     def flag(self, name: str) -> bool:

@@ -1,0 +1,183 @@
+"""The store's contract, for every journal: what is acknowledged is there, in order, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autostack.pocket.store.errors import Compacted, Future, Stale, Unavailable, Unstorable
+from autostack.pocket.store.journal import Journal, Key, MemoryJournal, Row
+from autostack.pocket.store.sqlite import SqliteJournal
+from autostack.pocket.store.store import Store
+from autostack.pocket.store.watching import HISTORY_EVENTS, QUEUE_EVENTS
+
+Reopen = Callable[[], Journal]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Reopen:
+    """Opens the same durable state again and again."""
+    memory = MemoryJournal()
+    return lambda: memory if request.param == "memory" else SqliteJournal(tmp_path / "store.db")
+
+
+@pytest.fixture
+async def store(reopen: Reopen) -> AsyncIterator[Store]:
+    opened = await Store.open(reopen())
+    yield opened
+    await opened.close()
+
+
+def key(name: str = "a", namespace: str = "default", resource: str = "things") -> Key:
+    return Key(resource, namespace, name)
+
+
+def thing(**fields: Any) -> dict[str, Any]:
+    return {"kind": "Thing", "metadata": {"name": "a"}, **fields}
+
+
+async def test_a_write_is_read_back_with_its_revision(store: Store) -> None:
+    entry = await store.put(key(), thing(n=1), expected=0)
+    found = store.get(key())
+    assert found is entry
+    assert entry.object["metadata"]["resourceVersion"] == str(entry.revision) == str(store.revision)
+
+
+async def test_revisions_only_grow(store: Store) -> None:
+    revisions = [(await store.put(key(f"n{n}"), thing(), expected=0)).revision for n in range(5)]
+    revisions.append((await store.remove(key("n0"), expected=None)).revision)
+    assert revisions == sorted(set(revisions))
+
+
+@pytest.mark.parametrize("expected", [0, 7])
+async def test_a_write_over_another_state_than_expected_is_stale(store: Store, expected: int) -> None:
+    entry = await store.put(key(), thing(n=1), expected=0)
+    with pytest.raises(Stale) as caught:
+        await store.put(key(), thing(n=2), expected=expected)
+    assert caught.value.actual == entry.revision
+    assert store.get(key()) is entry
+
+
+async def test_of_many_racing_writers_one_wins(store: Store) -> None:
+    first = await store.put(key(), thing(), expected=0)
+    racing = [store.put(key(), thing(n=n), expected=first.revision) for n in range(50)]
+    outcomes = await asyncio.gather(*racing, return_exceptions=True)
+    assert sum(not isinstance(outcome, Stale) for outcome in outcomes) == 1
+
+
+async def test_removing_what_is_not_there_is_stale(store: Store) -> None:
+    with pytest.raises(Stale):
+        await store.remove(key(), expected=None)
+
+
+async def test_lists_are_ordered_and_by_namespace(store: Store) -> None:
+    for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        await store.put(key(name, namespace), thing(), expected=0)
+    assert [(e.key.namespace, e.key.name) for e in store.entries("things")] == [("a", "y"), ("a", "z"), ("b", "x")]
+    assert [e.key.name for e in store.entries("things", "a")] == ["y", "z"]
+    assert store.entries("others") == []
+
+
+async def test_everything_is_there_after_reopening(store: Store, reopen: Reopen) -> None:
+    await store.put(key("kept"), thing(n=1), expected=0)
+    await store.put(key("gone"), thing(), expected=0)
+    await store.remove(key("gone"), expected=None)
+    newest = store.revision
+    await store.close()
+    again = await Store.open(reopen())
+    assert [e.key.name for e in again.entries("things")] == ["kept"]
+    assert again.revision == newest
+    assert (await again.put(key("new"), thing(), expected=0)).revision == newest + 1
+    await again.close()
+
+
+async def test_a_watch_sees_each_change_once_in_order(store: Store) -> None:
+    start = store.revision
+    subscription = store.watch("things", start)
+    await store.put(key(), thing(n=1), expected=0)
+    await store.put(key(resource="others"), thing(), expected=0)
+    await store.put(key(), thing(n=2), expected=None)
+    await store.remove(key(), expected=None)
+    seen = [await subscription.next() for _ in range(3)]
+    assert [event.change for event in seen if event] == ["ADDED", "MODIFIED", "DELETED"]
+    assert subscription.pending() is None
+    resumed = store.watch("things", seen[0].revision if seen[0] else 0)
+    assert [event.change for _ in range(2) if (event := resumed.pending())] == ["MODIFIED", "DELETED"]
+
+
+async def test_a_deletion_carries_its_own_revision(store: Store) -> None:
+    entry = await store.put(key(), thing(), expected=0)
+    removed = await store.remove(key(), expected=entry.revision)
+    assert removed.object["metadata"]["resourceVersion"] == str(entry.revision + 1)
+
+
+async def test_history_is_bounded_and_says_so(store: Store) -> None:
+    start = store.revision
+    await asyncio.gather(*(store.put(key(f"n{n}"), thing(), expected=0) for n in range(HISTORY_EVENTS + 1)))
+    with pytest.raises(Compacted):
+        store.watch("things", start)
+    assert store.watch("things", start + 1).pending() is not None
+
+
+async def test_a_watch_from_the_future_is_refused(store: Store) -> None:
+    with pytest.raises(Future):
+        store.watch("things", store.revision + 1)
+
+
+async def test_a_slow_watcher_is_closed_and_others_go_on(store: Store) -> None:
+    slow, quick = store.watch("things", store.revision), store.watch("things", store.revision)
+    for n in range(QUEUE_EVENTS + 1):
+        await store.put(key(f"n{n}"), thing(), expected=0)
+        assert await quick.next() is not None
+    assert (slow.closed, slow.slow, quick.closed) == (True, True, False)
+    assert await slow.next() is None
+
+
+async def test_what_is_not_json_is_refused_and_harms_nobody(store: Store) -> None:
+    with pytest.raises(Unstorable):
+        await store.put(key(), thing(n={1, 2} and object()), expected=0)
+    await store.put(key(), thing(n=1), expected=0)
+
+
+async def test_nothing_is_accepted_after_closing(store: Store) -> None:
+    await store.close()
+    with pytest.raises(Unavailable):
+        await store.put(key(), thing(), expected=0)
+
+
+class FailingJournal(MemoryJournal):
+    """A disk that is full for as long as `full` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = False
+
+    def append(self, batch: list[Row]) -> None:
+        if self.full:
+            raise Unavailable("database or disk is full")
+        super().append(batch)
+
+
+async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers() -> None:
+    journal = FailingJournal()
+    store = await Store.open(journal)
+    entry = await store.put(key(), thing(n=1), expected=0)
+    watching = store.watch("things", store.revision)
+    journal.full = True
+    outcomes = await asyncio.gather(
+        store.put(key(), thing(n=2), expected=entry.revision),
+        store.put(key("b"), thing(), expected=0),
+        store.remove(key(), expected=entry.revision),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes][:2] == [Unavailable, Unavailable]
+    assert store.get(key()) is entry
+    assert watching.pending() is None
+    journal.full = False
+    again = await store.put(key(), thing(n=3), expected=entry.revision)
+    assert again.revision == entry.revision + 1
+    await store.close()
