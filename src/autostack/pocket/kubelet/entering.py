@@ -22,6 +22,7 @@ from pathlib import Path
 
 from autostack.pocket.errors import ApiError
 from autostack.pocket.kubelet.errors import StartError
+from autostack.pocket.kubelet.process import executes_program
 
 _NS_GET_USERNS = 0xB701
 _CHUNK = 1 << 16
@@ -55,6 +56,8 @@ def enter_command(
 @contextmanager
 def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], int]]:
     """(command line, descriptor to pass on) for entering the container now."""
+    if not executes_program(target.child_pid):
+        raise StartError("the container is not running")
     try:
         mounts = os.open(f"/proc/{target.child_pid}/ns/mnt", os.O_RDONLY)
     except OSError as error:

@@ -21,6 +21,7 @@ from autostack.pocket.kubelet.sandbox import Sandbox, bwrap_arguments
 
 STATUS_FD, ARGUMENTS_FD, INFO_FD = 9, 8, 7
 START_DEADLINE_S = 20.0
+EXECUTED_LOOK_S = 0.002
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
 
 
@@ -95,7 +96,28 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
     if child_pid is None:
         _reap(pid)
         raise StartError(f"the sandbox can't be made: {last_line(log)}")
-    return Process(pid, child_pid, status)
+    process = Process(pid, child_pid, status)
+    await _executed(process)
+    return process
+
+
+async def _executed(process: Process) -> None:
+    """Wait until bwrap has made the mounts and become the program: before, the host's root can still be seen in there."""
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not process.ended.done() and not executes_program(process.child_pid):
+                await asyncio.sleep(EXECUTED_LOOK_S)
+    except TimeoutError:
+        process.signal(signal.SIGKILL)
+        raise StartError("the sandbox did not get to its program in time") from None
+
+
+def executes_program(child_pid: int) -> bool:
+    """Whether the sandbox's first process is the program by now, and no longer bwrap."""
+    try:
+        return Path(f"/proc/{child_pid}/comm").read_text().strip() != "bwrap"
+    except OSError:
+        return False
 
 
 def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, int, int, int]) -> int:
@@ -121,7 +143,7 @@ def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, 
             ],
             setsid=True,
             setsigmask=[],
-            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+            setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGXFSZ],
         )
     finally:
         for fd in high:
