@@ -1,0 +1,198 @@
+"""The small Prometheus operator: keeps Prometheus' configuration equal to the objects, and serves it its
+targets.
+
+It runs beside Prometheus in one pod and shares a folder with it, so a change is there as soon as it is
+written and needs no round through a Secret. Targets come by HTTP discovery from the same process, because a
+Prometheus without Kubernetes discovery (Debian's) can ask nobody else; a new pod is found at the next
+refresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp import web
+from lightkube import ApiError, AsyncClient
+from lightkube.models.core_v1 import EventSource, ObjectReference
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Event
+
+from autostack.observability.configuration import Configuration, Refusal, configuration
+from autostack.observability.files import write_configuration
+from autostack.observability.monitors import Discovery
+from autostack.observability.observed import MONITORING, TARGETS, Observed, every
+from autostack.observability.settings import Settings
+from autostack.observability.targets import endpointslice_targets, pod_targets
+
+log = logging.getLogger("autostack.observability")
+
+_SETTLE_S = 0.2
+_RELOAD_RETRY_S = 1.0
+
+
+class Operator:
+    """One Prometheus and its objects."""
+
+    def __init__(self, settings: Settings, client: AsyncClient) -> None:
+        self.settings = settings
+        self._client = client
+        self._monitors_changed, targets_changed = asyncio.Event(), asyncio.Event()
+        self._monitors = [Observed(resource, self._monitors_changed) for resource in MONITORING]
+        self._slices, self._services, self._pods = (Observed(one, targets_changed) for one in TARGETS)
+        self._told: set[tuple[str, str]] = set()
+
+    async def write_once(self) -> Configuration:
+        """Write the configuration as it is now, for a Prometheus that is about to start."""
+        for one in self._monitors:
+            await one.refresh(self._client)
+        return self._write()[0]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the objects until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            parts = [*self._monitors, self._slices, self._services, self._pods]
+            tasks = [group.create_task(one.follow(self._client), name=one.resource.__name__) for one in parts]
+            tasks.append(group.create_task(self._apply(), name="apply"))
+            tasks.append(group.create_task(self._serve(stop), name="serve"))
+            await stop.wait()
+            for task in tasks[:-1]:
+                task.cancel()
+
+    async def _apply(self) -> None:
+        for one in self._monitors:
+            await one.synced.wait()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
+            unloaded = True  # we may have died between writing and telling
+            while True:
+                self._monitors_changed.clear()
+                wanted, changed = self._write()
+                for refusal in wanted.refusals:
+                    await self._report(refusal)
+                unloaded = unloaded or changed
+                if unloaded:
+                    unloaded = not await self._reload(session)
+                await self._next_change(_RELOAD_RETRY_S if unloaded else None)
+
+    async def _next_change(self, timeout_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._monitors_changed.wait()
+                await asyncio.sleep(_SETTLE_S)  # a sync applies many objects; one reload for all
+        except TimeoutError:
+            return
+
+    def _write(self) -> tuple[Configuration, bool]:
+        wanted = configuration(
+            every(self._monitors),
+            Discovery(self.settings.discovery),
+            scrape_interval=self.settings.scrape_interval,
+        )
+        return wanted, write_configuration(wanted, self.settings.folder)
+
+    async def _reload(self, session: aiohttp.ClientSession) -> bool:
+        """Whether Prometheus took the configuration; one that it refuses is reported, and asked for only
+        once.
+        """
+        try:
+            async with session.post(f"{self.settings.prometheus}/-/reload") as answer:
+                words = (await answer.text()).strip()[:500]
+                if answer.status == 200:
+                    log.info("Prometheus has the new configuration")
+                else:
+                    log.error("Prometheus refused the configuration", extra={"answer": words})
+                return answer.status < 502
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.info("Prometheus is not there yet", extra={"error": str(error)})
+            return False
+
+    async def _report(self, refusal: Refusal) -> None:
+        """An Event on the object that was left out, once per state of it."""
+        metadata = refusal.subject["metadata"]
+        key = (metadata.get("uid", ""), refusal.reason)
+        if key in self._told:
+            return
+        self._told.add(key)
+        log.warning("left out", extra={"object": metadata["name"], "reason": refusal.reason})
+        now = datetime.now(UTC)
+        event = Event(
+            metadata=ObjectMeta(generateName=f"{metadata['name']}.", namespace=metadata["namespace"]),
+            involvedObject=ObjectReference(
+                apiVersion=refusal.subject.get("apiVersion", "monitoring.coreos.com/v1"),
+                kind=refusal.subject["kind"],
+                name=metadata["name"],
+                namespace=metadata["namespace"],
+                uid=metadata.get("uid"),
+            ),
+            reason="NotTranslated",
+            message=refusal.reason,
+            type="Warning",
+            source=EventSource(component="prometheus-operator"),
+            firstTimestamp=now,
+            lastTimestamp=now,
+            count=1,
+        )
+        try:
+            await self._client.create(event)
+        except ApiError as error:
+            log.warning("the Event could not be written", extra={"error": str(error)})
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        application = web.Application()
+        routes: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
+            "/targets/endpointslice": self._endpointslices,
+            "/targets/pod": self._pod_targets,
+            "/healthz": _alive,
+            "/readyz": self._ready,
+        }
+        application.add_routes([web.get(path, handler) for path, handler in routes.items()])
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.settings.listen_host, self.settings.listen_port).start()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
+    async def _endpointslices(self, request: web.Request) -> web.Response:
+        slices = _in_namespaces(self._slices, request)
+        return _groups(endpointslice_targets(slices, self._services.objects, self._pods.objects))
+
+    async def _pod_targets(self, request: web.Request) -> web.Response:
+        return _groups(pod_targets(_in_namespaces(self._pods, request)))
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        del request
+        synced = all(one.synced.is_set() for one in (self._slices, self._services, self._pods))
+        return web.Response(status=200 if synced else 503, text="ok\n" if synced else "not synced yet\n")
+
+
+async def _alive(request: web.Request) -> web.Response:
+    del request
+    return web.Response(text="ok\n")
+
+
+def _in_namespaces(part: Observed, request: web.Request) -> list[dict[str, object]]:
+    wanted = set(request.query.getall("namespace", []))
+    return [one for (namespace, _), one in part.objects.items() if not wanted or namespace in wanted]
+
+
+def _groups(targets: object) -> web.Response:
+    return web.Response(text=json.dumps(list(targets)), content_type="application/json")  # type: ignore[call-overload]
+
+
+async def operate(settings: Settings, *, once: bool = False) -> None:
+    """Run until SIGTERM, or write the configuration once."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    operator = Operator(settings, AsyncClient(trust_env=False))
+    if once:
+        await operator.write_once()
+    else:
+        await operator.run(stop)
