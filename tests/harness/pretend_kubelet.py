@@ -1,7 +1,8 @@
-"""Runs no process: marks pods Ready and gone as a kubelet would, so that controllers can be tested alone (as kwok does).
+"""Runs no process: marks pods Ready and gone as a kubelet would, so that controllers can be tested alone
+(as kwok does).
 
-It is the test's own action upon the API, nothing in the product knows of it. A pod whose label `test/ready` is
-`"false"` stays unready; one with `test/exit` ends with that code as soon as it is bound.
+It is the test's own action upon the API, nothing in the product knows of it. A pod whose label `test/ready`
+is `"false"` stays unready; one with `test/exit` ends with that code as soon as it is bound.
 """
 
 from __future__ import annotations

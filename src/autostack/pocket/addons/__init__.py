@@ -1,7 +1,9 @@
-"""What a pocket cluster has beyond Kubernetes itself, as K3s has it: Traefik and the storage class `local-path`.
+"""What a pocket cluster has beyond Kubernetes itself, as K3s has it: Traefik and the storage class `local-
+path`.
 
 They are plain manifests, applied at every start with server-side apply, so a newer version of the toolkit
-brings its own and fields that somebody else owns stay. Nothing here depends on what a controller does with them.
+brings its own and fields that somebody else owns stay. Nothing here depends on what a controller does with
+them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.pocket_api import pocket_api as pocket_api
+from harness.pocket_api import pocket_api  # noqa: F401 - a fixture
 from harness.pretend_kubelet import until_cancelled
 from harness.waiting import eventually
 
@@ -101,7 +101,7 @@ class World:
 
 
 @pytest.fixture
-async def controllers(pocket_api: ApiServer, tmp_path: Path) -> AsyncIterator[World]:
+async def controllers(pocket_api: ApiServer, tmp_path: Path) -> AsyncIterator[World]:  # noqa: F811
     """All controllers on a cluster without a kubelet."""
     client = pocket_api.client()
     async with asyncio.TaskGroup() as tasks:
