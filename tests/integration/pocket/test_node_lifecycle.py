@@ -106,7 +106,11 @@ async def test_deletion_sends_sigterm_and_waits_for_the_program(node: PocketNode
     await node.ready("polite")
     await _delete(node, "polite")
     await node.gone("polite", within_s=2)
-    assert list((node.folder / "node" / "pods").iterdir()) == []
+
+    async def clean() -> bool:
+        return not list((node.folder / "node" / "pods").iterdir())
+
+    await eventually(clean, what="removal of its folder")
 
 
 async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace_period(node: PocketNode) -> None:
