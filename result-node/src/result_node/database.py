@@ -46,6 +46,9 @@ class Database:
         self._settings = settings
         self._pool: asyncpg.Pool | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._export_timeout = (
+            f"SET LOCAL statement_timeout = {round(settings.export_statement_timeout_s * 1000)}"
+        )
         self.away: str | None = "not connected yet"
 
     async def open(self) -> None:
@@ -94,15 +97,18 @@ class Database:
         the batch.
         """
         self._refuse_while_away()
-        timeout_ms = round(self._settings.export_statement_timeout_s * 1000)
-        async with (
-            self._connection() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            await connection.execute(f"SET LOCAL statement_timeout = {timeout_ms}")
-            cursor = await connection.cursor(statement.sql, *statement.arguments)
-            while rows := await cursor.fetch(size):
-                yield rows
+        async with self._connection() as connection:
+            try:
+                await connection.execute(
+                    f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._export_timeout}"
+                )
+                cursor = await connection.cursor(statement.sql, *statement.arguments)
+                while rows := await cursor.fetch(size):
+                    yield rows
+                await connection.execute("COMMIT")
+            except BaseException:
+                connection.terminate()  # whoever cut it short (a cancelled request) leaves no time to roll back
+                raise
 
     async def _fetch_once(self, statement: Statement) -> list[Row]:
         async with self._connection() as connection:

@@ -36,7 +36,7 @@ def _parse_moment(value: object) -> object:
     if not isinstance(value, str):
         return value
     if not _MOMENT.fullmatch(value):
-        raise ValueError("not a time such as 2026-01-31T12:00:00Z between 1970 and 2999")
+        raise ValueError("not a time such as 2026-01-31T12:00:00Z")
     moment = datetime.fromisoformat(value.upper())
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

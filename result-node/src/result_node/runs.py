@@ -16,7 +16,7 @@ from result_node.walks import Statement
 
 STEPS = 2000
 
-_TAIL = "-ffff-ffff-ffff-ffffffffffff"
+_TAIL = "-ffff-ffff-ffffffffffff"
 _MOMENT_DIGITS = 13  # eight and four hexadecimal digits and the hyphen between
 
 

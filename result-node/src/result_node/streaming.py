@@ -137,7 +137,9 @@ async def _drained(lifecycle: Lifecycle) -> AsyncIterator[asyncio.Event]:
 async def _first_of(*events: asyncio.Event, timeout_s: float) -> bool:
     """Wait for one of the events; False when the time is up."""
     tasks = [asyncio.create_task(event.wait(), name="stream waits") for event in events]
-    done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    return bool(done)
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        return bool(done)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -33,7 +33,8 @@ PATH = "/api/v1/results"
 
 STREAM_DESCRIPTION = (
     "Each event `rows` carries up to 1,000 results, in the order in which they became final, and an id to"
-    " reconnect with (Last-Event-ID): every result comes exactly once. `waiting` says that the database is away."
+    " reconnect with (Last-Event-ID): every result comes exactly once. `waiting` says that the database is"
+    " away."
 )
 
 Cursor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from service_kit import Service
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -18,6 +20,7 @@ from result_node.settings import ResultSettings
 THEMES = ("auto", "light", "dark")
 
 _SHOWN_CAP = 160
+_NAME_CAP = 18
 
 
 class Renderer:
@@ -35,7 +38,9 @@ class Renderer:
         self._environment.filters.update(
             short_number=short_number,
             short_seconds=short_seconds,
+            marked=marked,
             shown=shown,
+            ending=ending,
             grouped=grouped,
             instant=instant,
             clock=clock,
@@ -61,11 +66,21 @@ class Renderer:
         return self._environment.get_template(template).render(context)
 
 
+def marked(text: str) -> Markup:
+    """Text in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
 def shown(text: str) -> str:
     """Long text as a table shows it: its beginning and how long it is."""
     if len(text) <= _SHOWN_CAP:
         return text
     return f"{text[:_SHOWN_CAP]}… ({len(text):,} characters)"
+
+
+def ending(name: str) -> str:
+    """A pod's name in a table: its end, because that is where pods of one Deployment differ."""
+    return name if len(name) <= _NAME_CAP else f"…{name[-_NAME_CAP + 1 :]}"
 
 
 def grouped(number: int) -> str:

@@ -101,6 +101,9 @@ def read_form(request: Request) -> Form:
             for item in error.errors()
         }
         return Form(written, wrong, None)
+    for name, moment in (("from", query.since), ("to", query.until)):
+        if moment is not None:
+            written[name] = f"{moment:%Y-%m-%dT%H:%M:%S}"  # the one form that a browser's field can show
     return Form(written, {}, query)
 
 

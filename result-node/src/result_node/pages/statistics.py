@@ -24,7 +24,7 @@ WINDOW_TITLES: dict[WindowName, str] = {
     "24h": "24 hours",
 }
 
-LATENCY_DECADES = (-4, 1)
+LATENCY_DECADES = (-3, 1)
 PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 

@@ -27,7 +27,7 @@
     cross.setAttribute("visibility", "visible");
     const left = box.left - card.getBoundingClientRect().left + at + 14;
     tip.style.left = `${left + tip.offsetWidth > card.clientWidth ? left - tip.offsetWidth - 28 : left}px`;
-    tip.style.top = `${plot.offsetTop + 20}px`;
+    tip.style.top = `${plot.getBoundingClientRect().top - card.getBoundingClientRect().top + 20}px`;
   }
   function hide() {
     tip.hidden = true;
