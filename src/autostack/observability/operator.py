@@ -17,12 +17,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import aiohttp
+import httpx2
 from aiohttp import web
-from lightkube import ApiError, AsyncClient
+from lightkube import ApiError, AsyncClient, KubeConfig
+from lightkube.core.exceptions import ConfigError
 from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event
 
+from autostack.errors import UnavailableError
 from autostack.observability.configuration import Configuration, Refusal, configuration
 from autostack.observability.files import write_configuration
 from autostack.observability.monitors import Discovery
@@ -191,8 +194,15 @@ async def operate(settings: Settings, *, once: bool = False) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    operator = Operator(settings, AsyncClient(trust_env=False))
+    try:
+        client = AsyncClient(KubeConfig.from_env(), trust_env=False)
+    except ConfigError as error:
+        raise UnavailableError(f"no cluster is configured: {error}") from error
+    operator = Operator(settings, client)
     if once:
-        await operator.write_once()
+        try:
+            await operator.write_once()
+        except (ApiError, httpx2.HTTPError) as error:
+            raise UnavailableError(f"the Kubernetes API did not answer: {error}") from error
     else:
         await operator.run(stop)

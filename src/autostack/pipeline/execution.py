@@ -20,7 +20,7 @@ from autostack.pipeline.images.build import BuiltImage, build_image, push_image
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.manifest import Pinned
 from autostack.pipeline.places import Places
-from autostack.pipeline.plan import Plan
+from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, Plan
 from autostack.pipeline.planning import plan_commit, snapshot
 from autostack.pipeline.release import Target, missing_images, release
 from autostack.pipeline.releases import Release
@@ -82,20 +82,23 @@ class Execution:
             return plan
         apps = snapshot(self.target.repository, run.head).workspace.apps()
         missing = missing_images(self.target, run.head, apps)
-        wanted = sorted({*plan.builds(), *missing})
-        return plan_commit(self.target.repository, run.head, only=wanted) if wanted else Plan(run.head)
+        wanted = {*missing, *(one.app for one in plan.apps if one.build == NEVER_BUILT)}
+        if not wanted:
+            return Plan(run.head)
+        return plan_commit(self.target.repository, run.head, only=sorted(wanted))
 
     def _test(self, run: Run, plan: Plan, pool: ThreadPoolExecutor) -> tuple[str, ...]:
-        """The messages of red suites. An initial run tests nothing: it builds what the manifests say is
-        released.
+        """The messages of red suites. An initial run tests only what has changed since a release: what the
+        manifests name otherwise was tested when it was released.
         """
-        if run.initial:
+        apps = [one.app for one in plan.apps if not (run.initial and one.build in (NEVER_BUILT, ASKED_FOR))]
+        if not apps:
             return ()
         folder = self.places.ci / "checkouts" / f"{run.number:06}"
         shutil.rmtree(folder, ignore_errors=True)
         try:
             self.target.repository.checkout(run.head, folder)
-            suites = [pool.submit(self._test_app, folder, app) for app in plan.tests()]
+            suites = [pool.submit(self._test_app, folder, app) for app in apps]
             return tuple(message for one in suites if (message := one.result()) is not None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

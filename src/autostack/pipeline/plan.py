@@ -16,6 +16,8 @@ from typing import Any
 from autostack.pipeline.workspace import Read, Workspace, locked_closure, read_workspace
 
 LOCK = "uv.lock"
+NEVER_BUILT = ("never built",)
+ASKED_FOR = ("asked for",)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def plan_app(app: str, head: Snapshot, built: Snapshot | None, base: Snapshot | 
     push. A build is owed until it is released; a change of tests alone concerns only the push that brings it.
     """
     if built is None:
-        return AppPlan(app, build=("never built",))
+        return AppPlan(app, build=NEVER_BUILT)
     changed = differing(image_inputs(app, head, built), image_inputs(app, built, head))
     if changed:
         return AppPlan(app, build=changed)

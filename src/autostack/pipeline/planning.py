@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from autostack.pipeline.git import Repository
-from autostack.pipeline.plan import AppPlan, Plan, Snapshot, plan_app
+from autostack.pipeline.plan import ASKED_FOR, AppPlan, Plan, Snapshot, plan_app
 from autostack.pipeline.releases import Release, parse_releases
 
 _LOG_FORMAT = "%H%x00%(trailers:only,unfold)%x00%x00"
@@ -34,7 +34,7 @@ def plan_commit(
         built = states.at(releases[app].source) if app in releases else before
         planned = plan_app(app, now, built, before)
         if planned is None and only:
-            planned = AppPlan(app, build=("asked for",))
+            planned = AppPlan(app, build=ASKED_FOR)
         if planned is not None:
             apps.append(planned)
     return Plan(head, tuple(apps))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +144,20 @@ def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop: Loop
     green = loop.ended(loop.push())
     assert green.state == "success"
     assert loop.image("front-end")[0] == loop.image("back-end")[0] == "v0.2"
+
+
+def test_bringing_the_system_up_again_does_not_release_what_is_red(loop: Loop) -> None:
+    loop.initial()
+    loop.checkout.edit("back-end/src/back_end/answer.py", "42", "41")
+    loop.checkout.commit("Break it")
+    assert loop.ended(loop.push()).state == "failure"
+    assert loop.initial().apps == {}
+    shutil.rmtree(loop.places.registry)  # and with the images gone, it is tested before it is built
+    loop.checkout.write("README.md", "# More\n")
+    loop.checkout.commit("Write")
+    loop.push()
+    assert loop.initial().state == "failure"
+    assert not loop.places.registry.exists()
 
 
 def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop: Loop) -> None:
