@@ -54,12 +54,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             asyncio.create_task(_lead(world, settings, leadership, heard), name="lead"),
         ]
         background.append(asyncio.create_task(_until(stop), name="stop"))
-        done, _ = await asyncio.wait(background, return_when=asyncio.FIRST_COMPLETED)
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        for task in done:
-            task.result()
+        try:
+            done, _ = await asyncio.wait(background, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
 
 
 async def _until(stop: asyncio.Event) -> None:
