@@ -70,7 +70,7 @@ class ScriptedWorker:
     calls: int = 0
     stored: list[str] = field(default_factory=list)
     _server: asyncio.Server | None = None
-    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _serving: dict[asyncio.StreamWriter, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -88,14 +88,19 @@ class ScriptedWorker:
         """Refuse new connections and cut all that are open, as a killed process does."""
         if self._server is not None:
             self._server.close()
-            for writer in list(self._open):
+            serving = list(self._serving.items())
+            for writer, task in serving:
                 writer.transport.abort()
+                task.cancel()
+            await asyncio.gather(*(task for _, task in serving), return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving[writer] = task
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             on_connection = 0
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -108,5 +113,7 @@ class ScriptedWorker:
                 self.calls += 1
                 on_connection += 1
                 await self.behave(self, Call(body, self.calls, on_connection, writer))
-        self._open.discard(writer)
+        del self._serving[writer]
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
