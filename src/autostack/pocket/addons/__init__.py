@@ -34,13 +34,14 @@ class AddonSettings:
     """What differs between clusters."""
 
     ingress_port: int | None = 8080
-    """Traefik's port on 127.0.0.1; None for a cluster without a way in."""
+    """Traefik's port on 127.0.0.1; None for a cluster without a way in, and so without Traefik."""
 
 
 def manifests(settings: AddonSettings) -> Iterator[Object]:
     """The objects, in the order in which they are applied."""
     folder = files(__name__) / "manifests"
-    for name in ("local-path.yaml", "traefik.yaml"):
+    names = ["local-path.yaml"] if settings.ingress_port is None else ["local-path.yaml", "traefik.yaml"]
+    for name in names:
         for obj in yaml.safe_load_all((folder / name).read_text()):
             yield with_host_port(obj, settings.ingress_port) if obj["kind"] == "Deployment" else obj
 

@@ -1,7 +1,7 @@
 """The in-process client: the same calls, checks and answers as over HTTP, without the wire.
 
-Objects that it returns are shared with the server's cache: copy before changing. Objects that are given to it are copied by
-decoding, so the caller keeps its own.
+Objects that it returns are shared with the server's cache: copy before changing. Objects that are given to
+it are copied by decoding, so the caller keeps its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.subresources import dispatch
+from autostack.pocket.apiserver.subresources import dispatch, metrics
 from autostack.pocket.apiserver.verbs.create import create
 from autostack.pocket.apiserver.verbs.delete import DeleteOptions, delete
 from autostack.pocket.apiserver.verbs.get import get
@@ -63,9 +63,12 @@ class InProcessClient:
         field_selector: str = "",
     ) -> ObjectList:
         """All chosen objects."""
-        page = list_page(
-            self._core, self._call("list", resource, namespace), Selection(label_selector, field_selector)
-        )
+        call = self._call("list", resource, namespace)
+        selection = Selection(label_selector, field_selector)
+        if not call.kind.storage:  # served without storage: the metrics of the node
+            measured = metrics.read(self._core, call, selection)
+            return ObjectList(measured["items"], measured["metadata"]["resourceVersion"])
+        page = list_page(self._core, call, selection)
         return ObjectList([entry.object for entry in page.entries], page.resource_version)
 
     async def watch(
