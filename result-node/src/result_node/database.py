@@ -107,7 +107,7 @@ class Database:
                     yield rows
                 await connection.execute("COMMIT")
             except BaseException:
-                connection.terminate()  # whoever cut it short (a cancelled request) leaves no time to roll back
+                connection.terminate()  # who cuts it short, by cancelling, leaves no time to roll back
                 raise
 
     async def _fetch_once(self, statement: Statement) -> list[Row]:

@@ -112,7 +112,8 @@ async def test_a_row_of_an_older_transaction_is_not_overtaken(
         await listener_counted(client, 1)
         transaction = slow.transaction()
         await transaction.start()
-        await store(slow, rows(100, 1))  # has the older number, and is not committed
+        older = NewRow(id=position_id(100), worker="worker-b")  # with a minute of its own, so none waits
+        await store(slow, [older])
         await store(owner, rows(0, 1))
         await transaction.commit()
         found, _ = await take(stream, 2)
