@@ -26,7 +26,7 @@ FUNCTIONS = {"abs": abs, "min": min, "max": max}
 
 
 def by_python(node: ast.expr) -> Value:
-    """Evaluate Python's own syntax tree with fractions; the second opinion on grammar and arithmetic alike."""
+    """Evaluate Python's own syntax tree with fractions: a second opinion on grammar and arithmetic."""
     match node:
         case ast.Constant(value=int(number)):
             return number
