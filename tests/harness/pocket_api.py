@@ -1,4 +1,6 @@
-"""A pocket cluster's API server of a test's own: real storage, watches, validation and RBAC, with or without HTTPS."""
+"""A pocket cluster's API server of a test's own: real storage, watches, validation and RBAC, with or
+without HTTPS.
+"""
 
 from __future__ import annotations
 

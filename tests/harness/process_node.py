@@ -1,7 +1,8 @@
-"""A node for tests of the API server alone: commands run as plain processes, ports are this machine's, logs are a list.
+"""A node for tests of the API server alone: commands run as plain processes, ports are this machine's, logs
+are a list.
 
-It implements the kubelet's side of `NodeGateway` for real, without a sandbox, so that exec, logs and port-forward can be tried with
-real clients before any kubelet exists.
+It implements the kubelet's side of `NodeGateway` for real, without a sandbox, so that exec, logs and
+port-forward can be tried with real clients before any kubelet exists.
 """
 
 from __future__ import annotations

@@ -68,23 +68,27 @@ class Target:
         return {key: value for key, value in found.items() if value}
 
 
+# Kubernetes' reason of a cause, by the type of the problem.
+CAUSE_REASONS = {
+    "Invalid value": "FieldValueInvalid",
+    "Required value": "FieldValueRequired",
+    "Unsupported value": "FieldValueNotSupported",
+    "Duplicate value": "FieldValueDuplicate",
+    "Forbidden": "FieldValueForbidden",
+    "Too long": "FieldValueTooLong",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong with one field; `problem` is Kubernetes' type of it, which is also the cause's reason."""
+    """One thing wrong with one field; `problem` is Kubernetes' type of it, which is also the cause's
+    reason.
+    """
 
     field: str
     detail: str
     problem: str = "Invalid value"
     value: Any = None
-
-    REASONS = {
-        "Invalid value": "FieldValueInvalid",
-        "Required value": "FieldValueRequired",
-        "Unsupported value": "FieldValueNotSupported",
-        "Duplicate value": "FieldValueDuplicate",
-        "Forbidden": "FieldValueForbidden",
-        "Too long": "FieldValueTooLong",
-    }
 
     def message(self) -> str:
         """`Invalid value: -1: must be greater than or equal to 0`."""
@@ -96,7 +100,7 @@ class FieldError:
 
     def cause(self) -> dict[str, str]:
         """An entry of `details.causes`."""
-        return {"reason": self.REASONS[self.problem], "message": self.message(), "field": self.field}
+        return {"reason": CAUSE_REASONS[self.problem], "message": self.message(), "field": self.field}
 
 
 def _shown(value: Any) -> str:
@@ -171,7 +175,8 @@ def unsupported_media_type(media_type: str, accepted: str) -> ApiError:
     return ApiError(
         415,
         "UnsupportedMediaType",
-        f'the body of the request was in an unknown format - accepted media types include: {accepted}; it was "{media_type}"',
+        "the body of the request was in an unknown format - accepted media types include: "
+        f'{accepted}; it was "{media_type}"',
     )
 
 

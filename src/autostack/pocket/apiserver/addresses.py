@@ -1,4 +1,6 @@
-"""Service addresses: the next free one of the range, unique because the Services themselves are the record of use."""
+"""Service addresses: the next free one of the range, unique because the Services themselves are the record
+of use.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ def assign_cluster_ip(core: Core, call: Call, service: Object) -> None:
     if not isinstance(spec, dict):
         return
     if spec.get("type") in REFUSED_TYPES:
-        raise invalid(call.target, [FieldError("spec.type", "a pocket cluster has no node ports or load balancers; use "
-                                               "ClusterIP, with an Ingress for traffic from outside", value=spec["type"])])  # fmt: skip
+        raise invalid(call.target, [FieldError("spec.type", "a pocket cluster has no node ports or "
+                                                            "load balancers; use "
+                                               "ClusterIP, with an Ingress for traffic from "
+                                               "outside", value=spec["type"])])  # fmt: skip
     if spec.get("type") == "ExternalName":
         for field in ("clusterIP", "clusterIPs"):
             spec.pop(field, None)
@@ -31,7 +35,7 @@ def assign_cluster_ip(core: Core, call: Call, service: Object) -> None:
     old = core.store.get(call.key)
     present = old.object["spec"].get("clusterIP", "") if old else ""
     wanted = spec.get("clusterIP") or present
-    if wanted != "None" and wanted != present:
+    if wanted not in ("None", present):
         _refuse_taken(core, call, wanted)
     address = wanted or _free_address(core)
     spec["clusterIP"] = address

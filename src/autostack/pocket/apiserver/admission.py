@@ -1,7 +1,8 @@
-"""What the server adds to an object, or refuses, before validation: by resource, like Kubernetes' admission plugins.
+"""What the server adds to an object, or refuses, before validation: by resource, like Kubernetes' admission
+plugins.
 
-Each function gets the core, the call and the new object (and the old one, in an update), changes the object in
-place, and raises ApiError to refuse.
+Each function gets the core, the call and the new object (and the old one, in an update), changes the object
+in place, and raises ApiError to refuse.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def admit_service(core: Core, call: Call, service: Object) -> None:
     assign_cluster_ip(core, call, service)
 
 
-def admit_job(core: Core, call: Call, job: Object) -> None:  # noqa: ARG001 - the signature of all admission functions
+def admit_job(core: Core, call: Call, job: Object) -> None:  # noqa: ARG001 - all admissions
     """A selector and labels by the job's uid, so that two jobs never share pods."""
     spec = job.get("spec")
     if not isinstance(spec, dict) or spec.get("manualSelector"):
@@ -155,14 +156,14 @@ def admit_job(core: Core, call: Call, job: Object) -> None:  # noqa: ARG001 - th
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
-def admit_namespace(core: Core, call: Call, namespace: Object) -> None:  # noqa: ARG001 - as above
+def admit_namespace(core: Core, call: Call, namespace: Object) -> None:  # noqa: ARG001 - all admissions
     """Its own name as a label, by which selectors find it."""
     labels = namespace["metadata"].setdefault("labels", {})
     labels["kubernetes.io/metadata.name"] = namespace["metadata"]["name"]
     namespace["status"] = {"phase": "Active"}
 
 
-def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 - as above
+def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 - all admissions
     """The default StorageClass, when none is named."""
     spec = claim.get("spec")
     claim["status"] = {"phase": "Pending"}
@@ -175,7 +176,7 @@ def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 
                 spec["storageClassName"] = entry.key.name
 
 
-def admit_policy(core: Core, call: Call, policy: Object) -> None:  # noqa: ARG001 - as above
+def admit_policy(core: Core, call: Call, policy: Object) -> None:  # noqa: ARG001 - all admissions
     """Tell the client that nobody enforces it."""
     call.warnings.append(
         "NetworkPolicy is stored but not enforced: all pods of a pocket cluster share one loopback network"

@@ -1,4 +1,5 @@
-"""What every cluster has from its first second: four namespaces, the bootstrap roles, the `kubernetes` Service.
+"""What every cluster has from its first second: four namespaces, the bootstrap roles, the `kubernetes`
+Service.
 
 Run at every start. What is missing is created; what somebody changed is left as it is.
 """

@@ -1,6 +1,7 @@
 """The cluster's own certificate authority, its server certificate, and the kubeconfig that trusts it.
 
-Elliptic curves (P-256), because they are small and quick to make. The authority's key never leaves the cluster's folder.
+Elliptic curves (P-256), because they are small and quick to make. The authority's key never leaves the
+cluster's folder.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class KeyPair:
 
 def authority(name: str = "pocket-ca") -> KeyPair:
     """A new self-signed authority that may sign server certificates only."""
-    from cryptography import x509  # noqa: PLC0415 - costs memory, and is needed only when certificates are made
+    from cryptography import x509  # noqa: PLC0415 - costs memory, and is rarely needed
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 

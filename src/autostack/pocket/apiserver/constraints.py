@@ -1,7 +1,9 @@
-"""What values are allowed where, as data by definition name: enumerations, ranges, lists that must not be empty.
+"""What values are allowed where, as data by definition name: enumerations, ranges, lists that must not be
+empty.
 
-Together with `semantics` (rules that compare fields) and `immutability` (what may change) this is the validation of built-in
-kinds; it covers what a wrong manifest gets wrong in practice, not every rule of the API reference.
+Together with `semantics` (rules that compare fields) and `immutability` (what may change) this is the
+validation of built-in kinds; it covers what a wrong manifest gets wrong in practice, not every rule of the
+API reference.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Default values, as data by definition name: what a client leaves out is written down before it is stored.
 
-So everyone who reads an object sees what will really happen. The values are those of the API reference; a callable gets the part
-and fills it in where the default depends on something else.
+So everyone who reads an object sees what will really happen. The values are those of the API reference; a
+callable gets the part and fills it in where the default depends on something else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What follows from writing a particular resource: escalation checks before it, served kinds and namespace furniture after it."""
+"""What follows from writing a particular resource: escalation checks before it, served kinds and namespace
+furniture after it.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,22 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.extensions import definitions
 from autostack.pocket.apiserver.metadata import begin
 from autostack.pocket.store.entry import Entry
-from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.errors import StaleError
 from autostack.pocket.store.journal import Key
 
 Object = dict[str, Any]
 ROOT_CA_NOTE = (
-    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
-    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal "
+    "endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across "
+    "distributions of Kubernetes clusters."
 )
 
 
 def before_write(core: Core, call: Call, new: Object, old: Object | None) -> None:
-    """Raise ApiError when the write would give the caller rights that it does not have, or ask for what is not implemented."""
+    """Raise ApiError when the write would give the caller rights that it does not have, or ask for what is
+    not implemented.
+    """
     escalation.check(core, call, new, old)
     if call.kind.storage == definitions.STORAGE:
         definitions.check(core, call, new)
@@ -36,7 +42,9 @@ async def after_write(core: Core, call: Call, entry: Entry) -> None:
 
 
 async def furnish_namespace(core: Core, namespace: str) -> None:
-    """The default service account and the ConfigMap with the cluster's certificate authority; existing ones are left alone."""
+    """The default service account and the ConfigMap with the cluster's certificate authority; existing ones
+    are left alone.
+    """
     ca = {"data": {"ca.crt": core.settings.ca_certificate}}
     for plural, name, extra in (("serviceaccounts", "default", {}), ("configmaps", "kube-root-ca.crt", ca)):
         kind = core.registry.find("", "v1", plural)
@@ -54,5 +62,5 @@ async def furnish_namespace(core: Core, namespace: str) -> None:
         begin(Call(ADMIN, "create", kind, namespace, name), obj)
         try:
             await core.store.put(key, obj, expected=0)
-        except Stale:
+        except StaleError:
             continue

@@ -32,19 +32,22 @@ MUTABLE: dict[str, tuple[tuple[str, ...], str]] = {
     "pods": (
         ("containers.*.image", "initContainers.*.image", "activeDeadlineSeconds", "tolerations",
          "terminationGracePeriodSeconds", "schedulingGates"),
-        "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+        ("pod updates may not change fields other than "
+        "`spec.containers[*].image`,`spec.initContainers[*].image`,"
         "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+        "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"),
     ),
     "statefulsets.apps": (
         ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
          "persistentVolumeClaimRetentionPolicy", "minReadySeconds"),
-        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-        "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
+        ("updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+        "'updateStrategy', "
+        "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"),
     ),
     "persistentvolumeclaims": (
         ("resources", "volumeName", "volumeAttributesClassName"),
-        "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
+        ("spec is immutable after creation except resources.requests and volumeAttributesClassName "
+        "for bound claims"),
     ),
 }  # fmt: skip
 

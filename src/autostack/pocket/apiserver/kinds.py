@@ -1,7 +1,8 @@
 """The built-in kinds, as data: one line each, and everything else in the API server is generic.
 
-A kind that is not in this table and not a CustomResourceDefinition is not served (404 and not in discovery), so a
-client learns that it is missing; nothing is stored that nobody acts on, except where a Warning says so.
+A kind that is not in this table and not a CustomResourceDefinition is not served (404 and not in
+discovery), so a client learns that it is missing; nothing is stored that nobody acts on, except where a
+Warning says so.
 """
 
 from __future__ import annotations
@@ -10,42 +11,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# Flags: g = metadata.generation follows the spec; s = status is a subresource; c = scale is a subresource.
+# Flags: a = in the category "all"; g = metadata.generation follows the spec; s = status is a subresource; c =
+# scale is a subresource.
 TABLE = """
-group                      version  kind                     plural                    scope  short    categories  flags
--                          v1       Namespace                namespaces                -      ns       -           s
--                          v1       Node                     nodes                     -      no       -           s
--                          v1       Pod                      pods                      ns     po       all         sg
--                          v1       Service                  services                  ns     svc      all         s
--                          v1       Endpoints                endpoints                 ns     ep       -           -
--                          v1       ConfigMap                configmaps                ns     cm       -           -
--                          v1       Secret                   secrets                   ns     -        -           -
--                          v1       ServiceAccount           serviceaccounts           ns     sa       -           -
--                          v1       Event                    events                    ns     ev       -           -
--                          v1       PersistentVolume         persistentvolumes         -      pv       -           s
--                          v1       PersistentVolumeClaim    persistentvolumeclaims    ns     pvc      -           s
-apps                       v1       Deployment               deployments               ns     deploy   all         sgc
-apps                       v1       ReplicaSet               replicasets               ns     rs       all         sgc
-apps                       v1       StatefulSet              statefulsets              ns     sts      all         sgc
-apps                       v1       DaemonSet                daemonsets                ns     ds       all         sg
-apps                       v1       ControllerRevision       controllerrevisions       ns     -        -           -
-batch                      v1       Job                      jobs                      ns     -        all         sg
-batch                      v1       CronJob                  cronjobs                  ns     cj       all         sg
-autoscaling                v2       HorizontalPodAutoscaler  horizontalpodautoscalers  ns     hpa      all         s
-policy                     v1       PodDisruptionBudget      poddisruptionbudgets      ns     pdb      -           sg
-networking.k8s.io          v1       Ingress                  ingresses                 ns     ing      -           sg
-networking.k8s.io          v1       IngressClass             ingressclasses            -      -        -           g
-networking.k8s.io          v1       NetworkPolicy            networkpolicies           ns     netpol   -           g
-discovery.k8s.io           v1       EndpointSlice            endpointslices            ns     -        -           g
-events.k8s.io              v1       Event                    events                    ns     ev       -           -
-coordination.k8s.io        v1       Lease                    leases                    ns     -        -           -
-rbac.authorization.k8s.io  v1       Role                     roles                     ns     -        -           -
-rbac.authorization.k8s.io  v1       RoleBinding              rolebindings              ns     -        -           -
-rbac.authorization.k8s.io  v1       ClusterRole              clusterroles              -      -        -           -
-rbac.authorization.k8s.io  v1       ClusterRoleBinding       clusterrolebindings       -      -        -           -
-storage.k8s.io             v1       StorageClass             storageclasses            -      sc       -           -
-scheduling.k8s.io          v1       PriorityClass            priorityclasses           -      pc       -           -
-apiextensions.k8s.io       v1       CustomResourceDefinition customresourcedefinitions -      crd,crds api-extensions sg
+group                     version kind                     plural                    scope short    flags
+-                         v1      Namespace                namespaces                -     ns       s
+-                         v1      Node                     nodes                     -     no       s
+-                         v1      Pod                      pods                      ns    po       asg
+-                         v1      Service                  services                  ns    svc      as
+-                         v1      Endpoints                endpoints                 ns    ep       -
+-                         v1      ConfigMap                configmaps                ns    cm       -
+-                         v1      Secret                   secrets                   ns    -        -
+-                         v1      ServiceAccount           serviceaccounts           ns    sa       -
+-                         v1      Event                    events                    ns    ev       -
+-                         v1      PersistentVolume         persistentvolumes         -     pv       s
+-                         v1      PersistentVolumeClaim    persistentvolumeclaims    ns    pvc      s
+apps                      v1      Deployment               deployments               ns    deploy   asgc
+apps                      v1      ReplicaSet               replicasets               ns    rs       asgc
+apps                      v1      StatefulSet              statefulsets              ns    sts      asgc
+apps                      v1      DaemonSet                daemonsets                ns    ds       asg
+apps                      v1      ControllerRevision       controllerrevisions       ns    -        -
+batch                     v1      Job                      jobs                      ns    -        asg
+batch                     v1      CronJob                  cronjobs                  ns    cj       asg
+autoscaling               v2      HorizontalPodAutoscaler  horizontalpodautoscalers  ns    hpa      as
+policy                    v1      PodDisruptionBudget      poddisruptionbudgets      ns    pdb      sg
+networking.k8s.io         v1      Ingress                  ingresses                 ns    ing      sg
+networking.k8s.io         v1      IngressClass             ingressclasses            -     -        g
+networking.k8s.io         v1      NetworkPolicy            networkpolicies           ns    netpol   g
+discovery.k8s.io          v1      EndpointSlice            endpointslices            ns    -        g
+events.k8s.io             v1      Event                    events                    ns    ev       -
+coordination.k8s.io       v1      Lease                    leases                    ns    -        -
+rbac.authorization.k8s.io v1      Role                     roles                     ns    -        -
+rbac.authorization.k8s.io v1      RoleBinding              rolebindings              ns    -        -
+rbac.authorization.k8s.io v1      ClusterRole              clusterroles              -     -        -
+rbac.authorization.k8s.io v1      ClusterRoleBinding       clusterrolebindings       -     -        -
+storage.k8s.io            v1      StorageClass             storageclasses            -     sc       -
+scheduling.k8s.io         v1      PriorityClass            priorityclasses           -     pc       -
+apiextensions.k8s.io      v1      CustomResourceDefinition customresourcedefinitions -     crd,crds sg
 """
 
 # Served without storage: create only, or read from the node.
@@ -145,7 +147,7 @@ def _names(word: str) -> tuple[str, ...]:
 
 
 def _stored(row: list[str]) -> Kind:
-    group, version, kind, plural, scope, short, categories, flags = row
+    group, version, kind, plural, scope, short, flags = row
     subresources = dict(EXTRA_SUBRESOURCES.get(plural, {})) if not group else {}
     if "s" in flags:
         subresources["status"] = Subresource(kind, STATUS_VERBS)
@@ -159,7 +161,7 @@ def _stored(row: list[str]) -> Kind:
         namespaced=scope == "ns",
         singular=SINGULARS.get(plural, kind.lower()),
         short_names=_names(short),
-        categories=_names(categories),
+        categories=("all",) if "a" in flags else (),
         generation="g" in flags,
         subresources=subresources,
         # Both groups' Events are one storage, kept in the shape of the core group.

@@ -1,4 +1,6 @@
-"""What the server itself writes into metadata, and what it never lets a client write. Pure apart from fresh ids."""
+"""What the server itself writes into metadata, and what it never lets a client write. Pure apart from fresh
+ids.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,14 @@ def now() -> str:
 
 def generated_name(prefix: str) -> str:
     """The prefix and five random characters that spell no word."""
-    return prefix[:GENERATED_NAME_LIMIT] + "".join(secrets.choice(SUFFIX_ALPHABET) for _ in range(5))
+    letters = (SUFFIX_ALPHABET[byte % len(SUFFIX_ALPHABET)] for byte in secrets.token_bytes(5))
+    return prefix[:GENERATED_NAME_LIMIT] + "".join(letters)
 
 
 def claim_identity(call: Call, obj: Object) -> None:
-    """Make the object's kind, name and namespace those of the call; raises 400 when they contradict each other."""
+    """Make the object's kind, name and namespace those of the call; raises 400 when they contradict each
+    other.
+    """
     kind = call.kind
     for field, value in (("apiVersion", kind.api_version), ("kind", kind.kind)):
         given = obj.setdefault(field, value) or value
@@ -89,7 +94,8 @@ def carry_over(call: Call, new: Object, old: Object) -> None:
     metadata, stored = new["metadata"], old["metadata"]
     if metadata.get("name") not in (None, "", stored["name"]):
         raise bad_request(
-            f"the name of the object ({metadata['name']}) does not match the name on the URL ({stored['name']})"
+            f"the name of the object ({metadata['name']}) does not match the name on the URL "
+            f"({stored['name']})"
         )
     if metadata.get("uid") not in (None, "", stored["uid"]):
         raise _wrong_uid(call, str(metadata["uid"]), stored["uid"])

@@ -1,4 +1,6 @@
-"""The forms that names, labels and annotations must have, with Kubernetes' own wording of what is wrong. Pure."""
+"""The forms that names, labels and annotations must have, with Kubernetes' own wording of what is wrong.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,14 @@ ANNOTATIONS_BYTES = 256 * 1024
 LABEL_NAMES = ("namespaces", "services")
 PATH_NAMES = ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
 LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must "
+    "start and end "
     "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start "
     "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
@@ -66,10 +70,13 @@ def label_errors(labels: Any, path: str) -> Iterator[FieldError]:
     """What is wrong with a map of labels."""
     for key, value in (labels or {}).items():
         if not is_qualified(key):
-            yield FieldError(path, "name part must consist of alphanumeric characters, '-', '_' or '.', with an "
-                             "optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')", value=key)  # fmt: skip
+            yield FieldError(path, "name part must consist of alphanumeric characters, '-', '_' or "
+                                   "'.', with an "
+                             "optional DNS subdomain prefix and '/' (e.g. "
+                             "'example.com/MyName')", value=key)  # fmt: skip
         if not is_label_value(value):
-            yield FieldError(path, "a valid label must be an empty string or consist of alphanumeric characters, "
+            yield FieldError(path, "a valid label must be an empty string or consist of alphanumeric "
+                                   "characters, "
                              "'-', '_' or '.', and must start and end with an alphanumeric character "
                              "and be no more than 63 characters", value=value)  # fmt: skip
 

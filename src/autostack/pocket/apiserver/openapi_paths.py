@@ -1,7 +1,8 @@
 """OpenAPI v3 of one group version: its schemas and the operations that kubectl looks for.
 
-kubectl reads from it the merge keys of strategic patches, the prose of `explain`, and from each PATCH operation's
-`fieldValidation` and `dryRun` parameters whether the server validates. Pure: kinds and schemas in, document out.
+kubectl reads from it the merge keys of strategic patches, the prose of `explain`, and from each PATCH
+operation's `fieldValidation` and `dryRun` parameters whether the server validates. Pure: kinds and schemas
+in, document out.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def document(root: str, kinds: list[Kind], schemas: dict[str, Any], names: dict[
 
 
 def _with_pointers(node: Any) -> Any:
-    """References by bare name become JSON pointers; ones with siblings go into allOf, as OpenAPI 3.0 wants."""
+    """References by bare name become JSON pointers; ones with siblings go into allOf."""
     if isinstance(node, list):
         return [_with_pointers(item) for item in node]
     if not isinstance(node, dict):

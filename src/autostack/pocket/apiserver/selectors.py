@@ -1,7 +1,8 @@
 """Label and field selectors: parsed once, then a predicate over an object. Pure.
 
-The grammar of labels is Kubernetes' (`a=b,c!=d,e in (f,g),h notin (i),j,!k`). Field selectors compare one field's text with
-`=`, `==` or `!=`; which fields a kind offers is a table, and another field is refused rather than ignored.
+The grammar of labels is Kubernetes' (`a=b,c!=d,e in (f,g),h notin (i),j,!k`). Field selectors compare one
+field's text with `=`, `==` or `!=`; which fields a kind offers is a table, and another field is refused
+rather than ignored.
 """
 
 from __future__ import annotations
@@ -114,14 +115,14 @@ def _requirement(match: re.Match[str]) -> Requirement:
 
 
 def from_label_selector(selector: Mapping[str, Any]) -> list[Requirement]:
-    """The terms of a LabelSelector object (`matchLabels` and `matchExpressions`); an empty one matches all."""
+    """The terms of a LabelSelector (`matchLabels`, `matchExpressions`); an empty one matches all."""
     terms = [
         Requirement(key, "In", frozenset({value})) for key, value in selector.get("matchLabels", {}).items()
     ]
-    for expression in selector.get("matchExpressions", ()):
-        terms.append(
-            Requirement(expression["key"], expression["operator"], frozenset(expression.get("values", ())))
-        )
+    terms.extend(
+        Requirement(term["key"], term["operator"], frozenset(term.get("values", ())))
+        for term in selector.get("matchExpressions", ())
+    )
     return terms
 
 
@@ -140,7 +141,9 @@ def field_text(obj: Object, path: str) -> str:
 
 
 def parse_fields(text: str, storage: str) -> list[tuple[str, str, bool]]:
-    """Terms (path, value, equal) of a field selector; raises ApiError 400 for a field that the kind does not offer."""
+    """Terms (path, value, equal) of a field selector; raises ApiError 400 for a field that the kind does
+    not offer.
+    """
     found = []
     for term in filter(None, (word.strip() for word in text.split(","))):
         path, operator, value = _split_term(term)

@@ -1,4 +1,4 @@
-"""Validation rules that look at more than one field, by definition name. Pure: a part in, field errors out."""
+"""Validation rules that look at more than one field, by definition name. Pure: part in, errors out."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def container(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """Name, requests within limits, and quantities that can be read."""
     if value.get("name") and not is_label(value["name"]):
         yield FieldError(f"{path}.name", "a lowercase RFC 1123 label must consist of lower case alphanumeric "
-                         "characters or '-', and must start and end with an alphanumeric character", value=value["name"])  # fmt: skip
+                         "characters or '-', and must start and end with an alphanumeric "
+                         "character", value=value["name"])  # fmt: skip
     yield from _duplicates([port for port in value.get("ports", []) if port.get("name")], f"{path}.ports")
     for index, variable in enumerate(value.get("env", [])):
         if not variable.get("name"):
@@ -75,7 +76,8 @@ def resources(value: dict[str, Any], path: str) -> Iterator[FieldError]:
             if not QUANTITY.match(str(quantity)):
                 yield FieldError(
                     f"{path}.{field}[{name}]",
-                    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+                    "quantities must match the regular expression "
+                    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
                     value=quantity,
                 )
 
@@ -138,8 +140,10 @@ def strategy(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     for field in ("maxSurge", "maxUnavailable"):
         number = (rolling or {}).get(field)
         if isinstance(number, str) and not re.match(r"\d+%\Z", number):
-            yield FieldError(f"{path}.rollingUpdate.{field}", "a valid percent string must be a numeric string "
-                             "followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')", value=number)  # fmt: skip
+            yield FieldError(f"{path}.rollingUpdate.{field}", "a valid percent string must be a "
+                                                              "numeric string "
+                             "followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
+                             "validation is '[0-9]+%')", value=number)  # fmt: skip
 
 
 def _zero(number: Any) -> bool:

@@ -1,7 +1,8 @@
 """The API server of one cluster, composed: store, kinds, access; in-process clients now, HTTP by `app`.
 
-For a test: `server = await ApiServer.open(MemoryJournal())`, then `client = server.client()`; `await server.close()` at
-the end. The fixture `pocket_api` does that. The kubelet joins by `server.attach_node(gateway)`.
+For a test: `server = await ApiServer.open(MemoryJournal())`, then `client = server.client()`; `await
+server.close()` at the end. The fixture `pocket_api` does that. The kubelet joins by
+`server.attach_node(gateway)`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class ApiServer:
 
     @classmethod
     async def open(cls, journal: Journal, settings: ApiSettings | None = None) -> ApiServer:
-        """Load the store and make sure that what every cluster has is there (namespaces, roles, the `kubernetes` Service)."""
+        """Load the store and make sure that what every cluster has is there (namespaces, roles, the
+        `kubernetes` Service).
+        """
         store = await Store.open(journal)
         settings = settings or ApiSettings()
         tokens = Tokens(store, settings.signing_key.encode() or secrets.token_bytes(32), settings.tokens)

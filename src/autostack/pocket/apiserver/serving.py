@@ -1,7 +1,8 @@
 """Serve the API over TLS on loopback, with uvicorn, from the cluster's folder of keys.
 
-The folder holds the authority, the server's certificate, the admin token and the key that signs service-account tokens; what is
-missing is made at the first start, and the server certificate is renewed when it nears its end.
+The folder holds the authority, the server's certificate, the admin token and the key that signs
+service-account tokens; what is missing is made at the first start, and the server certificate is renewed
+when it nears its end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from autostack.pocket.apiserver.http.app import HttpApi
 from autostack.pocket.apiserver.server import ApiServer
 from autostack.pocket.errors import PocketError
 
-SHUTDOWN_TIMEOUT_S = 3
+SHUTDOWN_TIMEOUT_S = 0.5
 BACKLOG = 2_048
 
 
@@ -140,7 +141,7 @@ async def serving(server: ApiServer, listener: socket.socket, known: Credentials
         access_log=False,
         backlog=BACKLOG,
         timeout_keep_alive=90,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        timeout_graceful_shutdown=5,
         server_header=False,
         ws_ping_interval=None,
     )
@@ -152,8 +153,9 @@ async def serving(server: ApiServer, listener: socket.socket, known: Credentials
     finally:
         server.core.store.watchers.close()
         web.should_exit = True
-        await task
+        await asyncio.wait((task,), timeout=SHUTDOWN_TIMEOUT_S)
         web.abort_connections()
+        await task
         await asyncio.sleep(0)  # the transports' own callbacks close their sockets
 
 

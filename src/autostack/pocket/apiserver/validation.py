@@ -1,7 +1,7 @@
 """Decode, default and validate one object on its way to the store: one pass for every kind and every verb.
 
-Unknown fields follow fieldValidation: `Strict` refuses (400), `Warn` tells, `Ignore` drops in silence. A wrong type is 400, a
-missing or wrong value 422 with one cause per field, as Kubernetes answers.
+Unknown fields follow fieldValidation: `Strict` refuses (400), `Warn` tells, `Ignore` drops in silence. A
+wrong type is 400, a missing or wrong value 422 with one cause per field, as Kubernetes answers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
         if call.kind.custom:
             raise invalid(call.target, [_mistyped_error(text) for text in problems.mistyped])
         raise bad_request(
-            f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a {call.kind.kind}: json: {shown}"
+            f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a "
+            f"{call.kind.kind}: json: {shown}"
         )
     if problems.unknown and call.field_validation == "Strict":
         shown = ", ".join(f'unknown field "{path}"' for path in problems.unknown)
@@ -81,7 +82,8 @@ def check_options(call: Call) -> None:
     """Refuse query values that Kubernetes refuses."""
     if call.field_validation not in ("Ignore", "Strict", "Warn"):
         raise ApiError(
-            422, "Invalid", f"fieldValidation: Unsupported value: {call.field_validation!r}: supported values: "
+            422, "Invalid", f"fieldValidation: Unsupported value: {call.field_validation!r}: "
+                            "supported values: "
             '"Ignore", "Strict", "Warn"'
         )  # fmt: skip
     if len(call.field_manager) > 128:

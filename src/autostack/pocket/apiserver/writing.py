@@ -1,7 +1,8 @@
 """From a decoded object to a stored one: what every write of every verb goes through, in one place.
 
-Guarantee: an update is applied to exactly the state that it was computed from (compare-and-set on the stored revision); if somebody
-was faster, the caller decides: a 409 for a client that named a resourceVersion, another round for one that did not.
+Guarantee: an update is applied to exactly the state that it was computed from (compare-and-set on the
+stored revision); if somebody was faster, the caller decides: a 409 for a client that named a
+resourceVersion, another round for one that did not.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from autostack.pocket.apiserver.hooks import after_write, before_write
 from autostack.pocket.apiserver.patching.managed_fields import track
 from autostack.pocket.errors import ApiError, already_exists, not_found, stale
 from autostack.pocket.store.entry import Entry
-from autostack.pocket.store.errors import Stale, Unavailable, Unstorable
+from autostack.pocket.store.errors import StaleError, UnavailableError, UnstorableError
 
 Object = dict[str, Any]
 ATTEMPTS = 16
@@ -47,7 +48,7 @@ async def store_new(core: Core, call: Call, obj: Object) -> Object:
         return obj
     try:
         entry = await _durable(core.store.put(call.key, obj, expected=0))
-    except Stale:
+    except StaleError:
         raise already_exists(call.target) from None
     finally:
         core.reserved_addresses.discard(
@@ -79,7 +80,7 @@ async def rewrite(
             raise stale(call.target)
         try:
             return await _store_update(core, call, new, entry)
-        except Stale:
+        except StaleError:
             continue
     raise stale(call.target)
 
@@ -91,11 +92,14 @@ async def _store_update(core: Core, call: Call, new: Object, entry: Entry) -> Ob
     metadata.claim_identity(call, new)
     metadata.carry_over(call, new, old)
     new = _isolate(call, new, old)
-    validation.fill_defaults(call, new)
-    admit = None if call.kind.custom else ON_UPDATE.get(call.kind.storage)
-    if admit and not call.subresource:
-        admit(core, call, new)
-    validation.check(call, new, old, missing)
+    if call.subresource != "status":  # nothing but the status can have changed there
+        validation.fill_defaults(call, new)
+        admit = None if call.kind.custom else ON_UPDATE.get(call.kind.storage)
+        if admit and not call.subresource:
+            admit(core, call, new)
+        validation.check(call, new, old, missing)
+    elif call.kind.custom:
+        validation.check(call, new, None, missing)
     before_write(core, call, new, old)
     if call.kind.generation and metadata.spec_of(new) != metadata.spec_of(old):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -109,7 +113,7 @@ async def _store_update(core: Core, call: Call, new: Object, entry: Entry) -> Ob
 
 
 async def commit(core: Core, call: Call, new: Object, entry: Entry) -> Object:
-    """Store a finished update, or remove the object when this takes its last finalizer; raises Stale."""
+    """Store a finished update, or remove the object when this takes its last finalizer; raises StaleError."""
     if is_finished(new):
         stored = await _durable(core.store.remove(call.key, expected=entry.revision))
     else:
@@ -151,18 +155,18 @@ def _isolate(call: Call, new: Object, old: Object) -> Object:
 async def _durable(write: Awaitable[Entry]) -> Entry:
     try:
         return await write
-    except Unavailable as error:
+    except UnavailableError as error:
         raise ApiError(
             500,
             "InternalError",
             f"Internal error occurred: {error}; reads go on, try again when there is space",
         ) from error
-    except Unstorable as error:
+    except UnstorableError as error:
         raise ApiError(400, "BadRequest", str(error)) from error
 
 
 async def delete_now(core: Core, call: Call, entry: Entry) -> Entry:
-    """Remove from the store; raises Stale."""
+    """Remove from the store; raises StaleError."""
     removed = await _durable(core.store.remove(call.key, expected=entry.revision))
     await after_write(core, call, removed)
     return removed

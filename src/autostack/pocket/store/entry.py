@@ -13,7 +13,9 @@ Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class Entry:
-    """One revision of one object. `raw` is its JSON; `object` is decoded when asked for and must not be changed."""
+    """One revision of one object. `raw` is its JSON; `object` is decoded when asked for and must not be
+    changed.
+    """
 
     __slots__ = ("_object", "key", "raw", "revision")
 
@@ -36,7 +38,9 @@ class Entry:
 
 
 class Event:
-    """One acknowledged change. `previous` is the state before it; a deletion's entry carries the deletion's revision."""
+    """One acknowledged change. `previous` is the state before it; a deletion's entry carries the deletion's
+    revision.
+    """
 
     __slots__ = ("_line", "change", "entry", "previous")
 
@@ -52,7 +56,9 @@ class Event:
         return self.entry.revision
 
     def line(self, change: Change) -> bytes:
-        """The watch frame of this change, serialised once for all watchers (`change` as their selector sees it)."""
+        """The watch frame of this change, serialised once for all watchers (`change` as their selector sees
+        it).
+        """
         line = self._line.get(change)
         if line is None:
             line = b'{"type":"' + change.encode() + b'","object":' + self.entry.raw + b"}\n"

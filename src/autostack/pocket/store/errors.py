@@ -1,11 +1,11 @@
 """The store's error tree.
 
 StoreError
-├── Stale           the object changed, vanished or appeared since it was read
-├── Compacted       the revision asked for is older than the history that is kept
-├── Future          the revision asked for has not happened
-├── Unstorable      the object is not JSON, or nests too deep
-└── Unavailable     the write could not be made durable (disk full, file unwritable); nothing was changed
+├── StaleError           the object changed, vanished or appeared since it was read
+├── CompactedError       the revision asked for is older than the history that is kept
+├── FutureError          the revision asked for has not happened
+├── UnstorableError      the object is not JSON, or nests too deep
+└── UnavailableError     the write could not be made durable (disk full, …); nothing was changed
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class StoreError(Exception):
     """Anything that the store refuses or fails at."""
 
 
-class Stale(StoreError):
+class StaleError(StoreError):
     """The expected revision is not the present one; `actual` is, and 0 means that there is no such object."""
 
     def __init__(self, actual: int) -> None:
@@ -23,17 +23,17 @@ class Stale(StoreError):
         self.actual = actual
 
 
-class Compacted(StoreError):
+class CompactedError(StoreError):
     """A watch or a continued list asked for history that is gone; list again."""
 
 
-class Future(StoreError):
+class FutureError(StoreError):
     """The revision asked for is greater than the newest one."""
 
 
-class Unavailable(StoreError):
+class UnavailableError(StoreError):
     """The write was not made durable and did not happen; reads go on, and a later write may succeed."""
 
 
-class Unstorable(StoreError):
+class UnstorableError(StoreError):
     """The object cannot be written as JSON."""

@@ -11,7 +11,9 @@ from typing import NamedTuple, Protocol
 
 
 class Key(NamedTuple):
-    """Where an object lives: `resource` is `plural.group` (`pods`, `deployments.apps`); cluster scope is namespace ""."""
+    """Where an object lives: `resource` is `plural.group` (`pods`, `deployments.apps`); cluster scope is
+    namespace "".
+    """
 
     resource: str
     namespace: str
@@ -40,14 +42,18 @@ class Journal(Protocol):
     def open(self) -> Snapshot: ...
 
     def append(self, batch: list[Row]) -> None:
-        """Make the batch durable before returning; raises Unavailable, and then nothing of it is stored."""
+        """Make the batch durable before returning; raises UnavailableError, and then nothing of it is
+        stored.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 class MemoryJournal:
-    """Durable for as long as this object lives: for tests, and for a cluster that is to leave nothing behind."""
+    """Durable for as long as this object lives: for tests, and for a cluster that is to leave nothing
+    behind.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[Key, Row] = {}

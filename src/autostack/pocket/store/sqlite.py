@@ -1,8 +1,8 @@
 """The journal on disk: SQLite in WAL mode with synchronous=FULL, one transaction and one fsync a batch.
 
-Guarantee: what `append` returned from survives `kill -9` and a power cut, as far as the disk keeps its word.
-A full disk fails the batch and rolls it back; the next batch simply tries again. The trade-off: only the last state
-of each key is stored, so after a restart watches from older revisions get 410 and list anew.
+Guarantee: what `append` returned from survives `kill -9` and a power cut, as far as the disk keeps its
+word. A full disk fails the batch and rolls it back; the next batch simply tries again. The trade-off: only
+the last state of each key is stored, so after a restart watches from older revisions get 410 and list anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from autostack.pocket.store.errors import Unavailable
+from autostack.pocket.store.errors import UnavailableError
 from autostack.pocket.store.journal import Key, Row, Snapshot
 
 SCHEMA = """
@@ -49,14 +49,14 @@ class SqliteJournal:
                 for columns in connection.execute("SELECT * FROM objects")
             ]
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(f"the cluster's store {self._path} cannot be opened: {error}") from error
+            raise UnavailableError(f"the cluster's store {self._path} cannot be opened: {error}") from error
         self._connection = connection
         return Snapshot(revision, rows)
 
     def append(self, batch: list[Row]) -> None:
         """One transaction; its commit is on the disk when this returns."""
         if self._connection is None:
-            raise Unavailable("the cluster's store is closed")
+            raise UnavailableError("the cluster's store is closed")
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             self._write(self._connection, batch)
@@ -64,7 +64,7 @@ class SqliteJournal:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise Unavailable(f"the write could not be stored in {self._path.name}: {error}") from error
+            raise UnavailableError(f"the write could not be stored in {self._path.name}: {error}") from error
 
     @staticmethod
     def _write(connection: sqlite3.Connection, batch: list[Row]) -> None:

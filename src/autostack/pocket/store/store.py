@@ -1,8 +1,8 @@
 """The store: compare-and-set writes in group commits, reads from memory, watches from a bounded history.
 
-A write names the revision that it expects to replace; the writer thread checks it against the newest accepted state, and
-one journal batch makes all waiting writes durable at once. Only then do readers and watchers see
-them and is the caller answered, so nobody ever saw a state that a crash could take back.
+A write names the revision that it expects to replace; the writer thread checks it against the newest
+accepted state, and one journal batch makes all waiting writes durable at once. Only then do readers and
+watchers see them and is the caller answered, so nobody ever saw a state that a crash could take back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from autostack.pocket.store.entry import Change, Entry, Event, Object
-from autostack.pocket.store.errors import Stale, StoreError, Unavailable, Unstorable
+from autostack.pocket.store.errors import StaleError, StoreError, UnavailableError, UnstorableError
 from autostack.pocket.store.journal import Journal, Key, Row
 from autostack.pocket.store.watching import Interest, Subscription, Watchers
 
@@ -26,7 +26,9 @@ QUEUED_WRITES = 8_192
 
 @dataclass(slots=True)
 class _Write:
-    """One write on its way: `obj` is None for a deletion, `expected` 0 for a creation and None for "whatever is there"."""
+    """One write on its way: `obj` is None for a deletion, `expected` 0 for a creation and None for
+    "whatever is there".
+    """
 
     key: Key
     obj: Object | None
@@ -58,7 +60,7 @@ class Store:
 
     @classmethod
     async def open(cls, journal: Journal) -> Store:
-        """Read everything that is durable and start the writer; raises Unavailable."""
+        """Read everything that is durable and start the writer; raises UnavailableError."""
         store = cls(journal, asyncio.get_running_loop())
         store._writer.start()
         return store
@@ -106,7 +108,7 @@ class Store:
         return [resource for resource, shelf in self._entries.items() if shelf]
 
     def watch(self, resource: str, since: int, interest: Interest | None = None) -> Subscription:
-        """Acknowledged changes after revision `since`; raises Compacted or Future."""
+        """Acknowledged changes after revision `since`; raises CompactedError or FutureError."""
         return self.watchers.subscribe(resource, since, self._revision, interest)
 
     # Writes
@@ -114,22 +116,25 @@ class Store:
     async def put(self, key: Key, obj: Object, *, expected: int | None) -> Entry:
         """Store the object durably; `expected` is the revision it replaces, 0 if it must not exist.
 
-        The store takes the object over and writes its resourceVersion. Raises Stale or Unavailable.
+        The store takes the object over and writes its resourceVersion. Raises StaleError or UnavailableError.
         """
         return await self._submit(key, obj, expected)
 
     async def remove(self, key: Key, *, expected: int | None) -> Entry:
-        """Delete durably; the result is the last state with the deletion's revision. Raises Stale or Unavailable."""
+        """Delete durably; the result is the last state with the deletion's revision. Raises StaleError or
+        UnavailableError.
+        """
         return await self._submit(key, None, expected)
 
     async def _submit(self, key: Key, obj: Object | None, expected: int | None) -> Entry:
         if self._closed:
-            raise Unavailable("the cluster's store is closed")
+            raise UnavailableError("the cluster's store is closed")
         done: asyncio.Future[Entry] = self._loop.create_future()
         try:
             self._writes.put_nowait(_Write(key, obj, expected, done))
         except queue.Full:
-            raise Unavailable(f"{QUEUED_WRITES} writes are waiting for the disk; try again later") from None
+            waiting = f"{QUEUED_WRITES} writes are waiting for the disk; try again later"
+            raise UnavailableError(waiting) from None
         return await done
 
     # The writer thread
@@ -154,12 +159,12 @@ class Store:
             if (write.expected is not None and write.expected != actual) or (
                 write.obj is None and present is None
             ):
-                outcomes.append((write, Stale(actual)))
+                outcomes.append((write, StaleError(actual)))
                 continue
             try:
                 entry = self._stage(write, present, self._accepted_revision + len(rows) + 1)
             except (TypeError, ValueError, OverflowError, RecursionError, KeyError) as error:
-                outcomes.append((write, Unstorable(f"the object cannot be stored as JSON: {error!r}")))
+                outcomes.append((write, UnstorableError(f"the object cannot be stored as JSON: {error!r}")))
                 continue
             deleted = write.obj is None
             staged[write.key] = None if deleted else (entry.revision, entry.raw)
@@ -169,7 +174,7 @@ class Store:
             return outcomes
         try:
             self._journal.append(rows)
-        except Unavailable as error:
+        except UnavailableError as error:
             return [(write, error if isinstance(outcome, Entry) else outcome) for write, outcome in outcomes]
         self._accepted_revision += len(rows)
         for key, state in staged.items():

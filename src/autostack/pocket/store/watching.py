@@ -1,7 +1,8 @@
 """History and subscriptions: who watches what, from which revision, and what is too old or too slow.
 
 History is bounded in events and bytes; older events are compacted, and a watch from before them fails. A
-subscription has a bounded queue: a reader that does not keep up is closed rather than waited for, because it can list and resume.
+subscription has a bounded queue: a reader that does not keep up is closed rather than waited for, because
+it can list and resume.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from autostack.pocket.store.entry import Event
-from autostack.pocket.store.errors import Compacted, Future
+from autostack.pocket.store.errors import CompactedError, FutureError
 
 HISTORY_EVENTS = 4_096
 HISTORY_BYTES = 6 * 1024 * 1024
@@ -44,9 +45,9 @@ class History:
         self._size_bytes = 0
 
     def since(self, revision: int, resource: str) -> list[Event]:
-        """The events of a resource after `revision`; raises Compacted."""
+        """The events of a resource after `revision`; raises CompactedError."""
         if revision < self.complete_since:
-            raise Compacted(f"too old resource version: {revision} ({self.complete_since})")
+            raise CompactedError(f"too old resource version: {revision} ({self.complete_since})")
         found = []
         for event in reversed(self._events):
             if event.revision <= revision:
@@ -119,9 +120,9 @@ class Watchers:
         self._by_resource: dict[str, set[Subscription]] = {}
 
     def subscribe(self, resource: str, since: int, newest: int, interest: Interest | None) -> Subscription:
-        """Watch a resource for events after `since`; raises Compacted or Future."""
+        """Watch a resource for events after `since`; raises CompactedError or FutureError."""
         if since > newest:
-            raise Future(f"too large resource version: {since}, current: {newest}")
+            raise FutureError(f"too large resource version: {since}, current: {newest}")
         watching = self._by_resource.setdefault(resource, set())
         subscription = Subscription(interest, self.history.since(since, resource), watching.discard)
         watching.add(subscription)

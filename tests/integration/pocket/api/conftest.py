@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-from harness.pocket_api import pocket_api as pocket_api
-from harness.pocket_api import pocket_https as pocket_https
+from harness.pocket_api import pocket_api, pocket_https
+
+__all__ = ["pocket_api", "pocket_https"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from harness.pocket_api import HttpsCluster
 
 from autostack.pocket.client import Resource
-from harness.pocket_api import HttpsCluster
 
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles")
 BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings")

@@ -1,11 +1,12 @@
-"""CustomResourceDefinitions with the real kubectl: served at once, validated, pruned, defaulted, shown in columns."""
+"""CustomResourceDefinitions with the real kubectl: served at once, validated, pruned, defaulted, shown in
+columns.
+"""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-
 from harness.pocket_api import HttpsCluster
 
 DEFINITION = """

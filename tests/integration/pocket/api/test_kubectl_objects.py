@@ -88,7 +88,8 @@ async def test_every_patch_type_works(pocket_https: HttpsCluster) -> None:
     strategic = '{"spec":{"template":{"spec":{"containers":[{"name":"side","image":"busybox:2"}]}}}}'
     await pocket_https.ok("patch", "deployment", "web", "-p", strategic)
     await pocket_https.ok("patch", "deployment", "web", "--type=merge", "-p", '{"spec":{"replicas":7}}')
-    json_patch = '[{"op":"test","path":"/spec/replicas","value":7},{"op":"add","path":"/metadata/labels/x","value":"y"}]'
+    test = '{"op":"test","path":"/spec/replicas","value":7}'
+    json_patch = f'[{test},{{"op":"add","path":"/metadata/labels/x","value":"y"}}]'
     await pocket_https.ok("patch", "deployment", "web", "--type=json", "-p", json_patch)
     web = json.loads(await pocket_https.ok("get", "deploy", "web", "-o", "json"))
     images = [c["image"] for c in web["spec"]["template"]["spec"]["containers"]]

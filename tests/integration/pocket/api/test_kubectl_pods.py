@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
-from autostack.pocket.client import Resource
 from harness.pocket_api import HttpsCluster, kubectl_program
 from harness.waiting import eventually
+
+from autostack.pocket.client import Resource
 
 PODS = Resource("", "v1", "pods")
 
 
 @pytest.fixture
-async def cluster(pocket_https: HttpsCluster) -> AsyncIterator[HttpsCluster]:
+async def cluster(pocket_https: HttpsCluster) -> HttpsCluster:
     """A cluster with one pod that counts as running."""
     client = pocket_https.server.client()
     node = Resource("", "v1", "nodes")
@@ -26,7 +25,7 @@ async def cluster(pocket_https: HttpsCluster) -> AsyncIterator[HttpsCluster]:
     await client.create(PODS, {"metadata": {"name": "p"}, "spec": spec}, "default")
     await client.create(PODS, {"target": {"name": "node"}}, "default", name="p", subresource="binding")
     await client.patch(PODS, "p", {"status": {"phase": "Running"}}, "default", subresource="status")
-    yield pocket_https
+    return pocket_https
 
 
 async def test_logs_are_read_and_followed(cluster: HttpsCluster) -> None:

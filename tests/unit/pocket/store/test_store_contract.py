@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from autostack.pocket.store.errors import Compacted, Future, Stale, Unavailable, Unstorable
+from autostack.pocket.store.errors import (
+    CompactedError,
+    FutureError,
+    StaleError,
+    UnavailableError,
+    UnstorableError,
+)
 from autostack.pocket.store.journal import Journal, Key, MemoryJournal, Row
 from autostack.pocket.store.sqlite import SqliteJournal
 from autostack.pocket.store.store import Store
@@ -56,7 +62,7 @@ async def test_revisions_only_grow(store: Store) -> None:
 @pytest.mark.parametrize("expected", [0, 7])
 async def test_a_write_over_another_state_than_expected_is_stale(store: Store, expected: int) -> None:
     entry = await store.put(key(), thing(n=1), expected=0)
-    with pytest.raises(Stale) as caught:
+    with pytest.raises(StaleError) as caught:
         await store.put(key(), thing(n=2), expected=expected)
     assert caught.value.actual == entry.revision
     assert store.get(key()) is entry
@@ -66,18 +72,22 @@ async def test_of_many_racing_writers_one_wins(store: Store) -> None:
     first = await store.put(key(), thing(), expected=0)
     racing = [store.put(key(), thing(n=n), expected=first.revision) for n in range(50)]
     outcomes = await asyncio.gather(*racing, return_exceptions=True)
-    assert sum(not isinstance(outcome, Stale) for outcome in outcomes) == 1
+    assert sum(not isinstance(outcome, StaleError) for outcome in outcomes) == 1
 
 
 async def test_removing_what_is_not_there_is_stale(store: Store) -> None:
-    with pytest.raises(Stale):
+    with pytest.raises(StaleError):
         await store.remove(key(), expected=None)
 
 
 async def test_lists_are_ordered_and_by_namespace(store: Store) -> None:
     for namespace, name in (("b", "x"), ("a", "z"), ("a", "y")):
         await store.put(key(name, namespace), thing(), expected=0)
-    assert [(e.key.namespace, e.key.name) for e in store.entries("things")] == [("a", "y"), ("a", "z"), ("b", "x")]
+    assert [(e.key.namespace, e.key.name) for e in store.entries("things")] == [
+        ("a", "y"),
+        ("a", "z"),
+        ("b", "x"),
+    ]
     assert [e.key.name for e in store.entries("things", "a")] == ["y", "z"]
     assert store.entries("others") == []
 
@@ -118,13 +128,13 @@ async def test_a_deletion_carries_its_own_revision(store: Store) -> None:
 async def test_history_is_bounded_and_says_so(store: Store) -> None:
     start = store.revision
     await asyncio.gather(*(store.put(key(f"n{n}"), thing(), expected=0) for n in range(HISTORY_EVENTS + 1)))
-    with pytest.raises(Compacted):
+    with pytest.raises(CompactedError):
         store.watch("things", start)
     assert store.watch("things", start + 1).pending() is not None
 
 
 async def test_a_watch_from_the_future_is_refused(store: Store) -> None:
-    with pytest.raises(Future):
+    with pytest.raises(FutureError):
         store.watch("things", store.revision + 1)
 
 
@@ -138,14 +148,14 @@ async def test_a_slow_watcher_is_closed_and_others_go_on(store: Store) -> None:
 
 
 async def test_what_is_not_json_is_refused_and_harms_nobody(store: Store) -> None:
-    with pytest.raises(Unstorable):
+    with pytest.raises(UnstorableError):
         await store.put(key(), thing(n={1, 2} and object()), expected=0)
     await store.put(key(), thing(n=1), expected=0)
 
 
 async def test_nothing_is_accepted_after_closing(store: Store) -> None:
     await store.close()
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         await store.put(key(), thing(), expected=0)
 
 
@@ -158,7 +168,7 @@ class FailingJournal(MemoryJournal):
 
     def append(self, batch: list[Row]) -> None:
         if self.full:
-            raise Unavailable("database or disk is full")
+            raise UnavailableError("database or disk is full")
         super().append(batch)
 
 
@@ -174,7 +184,7 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers() -> None:
         store.remove(key(), expected=entry.revision),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes][:2] == [Unavailable, Unavailable]
+    assert [type(outcome) for outcome in outcomes][:2] == [UnavailableError, UnavailableError]
     assert store.get(key()) is entry
     assert watching.pending() is None
     journal.full = False

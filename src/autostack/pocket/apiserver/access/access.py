@@ -1,4 +1,5 @@
-"""Authorisation against the RBAC objects in the store, looked up per call through an index that a write invalidates.
+"""Authorisation against the RBAC objects in the store, looked up per call through an index that a write
+invalidates.
 
 The group system:masters may do everything, as in Kubernetes; in-process controllers run as members of it.
 """
@@ -8,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from autostack.pocket.apiserver.access.rbac import SERVICE_ACCOUNT_PREFIX, Attempt, Grant, Rule, allows, is_subject
+from autostack.pocket.apiserver.access.rbac import (
+    SERVICE_ACCOUNT_PREFIX,
+    Attempt,
+    Grant,
+    Rule,
+    allows,
+    is_subject,
+)
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.errors import ApiError, forbidden
 from autostack.pocket.store.journal import Key
@@ -65,7 +73,11 @@ class Access:
         attempts = [attempt, *(Attempt("impersonate", resource="groups", name=name) for name in asked)]
         for needed in attempts:
             if not self.may(user, needed):
-                raise ApiError(403, "Forbidden", f"{needed.resource} {needed.name!r} is forbidden: {explain(user, needed)}")
+                raise ApiError(
+                    403,
+                    "Forbidden",
+                    f"{needed.resource} {needed.name!r} is forbidden: {explain(user, needed)}",
+                )
         return User(wanted.name, groups)
 
     def rules(self, user: User, namespace: str) -> list[Rule]:
@@ -106,4 +118,5 @@ class Access:
 def explain(user: User, attempt: Attempt) -> str:
     """What a 403 says."""
     where = f'in the namespace "{attempt.namespace}"' if attempt.namespace else "at the cluster scope"
-    return f'User "{user.name}" cannot {attempt.verb} resource "{attempt.full_resource}" in API group "{attempt.group}" {where}'
+    what = f'resource "{attempt.full_resource}" in API group "{attempt.group}"'
+    return f'User "{user.name}" cannot {attempt.verb} {what} {where}'

@@ -1,4 +1,6 @@
-"""The roles and bindings that every cluster begins with, as data: for people, for discovery, for system components."""
+"""The roles and bindings that every cluster begins with, as data: for people, for discovery, for system
+components.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,12 @@ WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 ALL = ["*"]
 LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 WORKLOADS = {
-    "": ["configmaps", "endpoints", "events", "persistentvolumeclaims", "pods", "pods/log", "pods/status", "serviceaccounts", "services", "services/status"],
-    "apps": ["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status",
-             "replicasets", "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale", "statefulsets/status"],
+    "": ["configmaps", "endpoints", "events", "persistentvolumeclaims", "pods", "pods/log", "pods/status",
+         "serviceaccounts", "services", "services/status"],
+    "apps": ["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale",
+             "deployments/status",
+             "replicasets", "replicasets/scale", "replicasets/status", "statefulsets",
+             "statefulsets/scale", "statefulsets/status"],
     "autoscaling": ["horizontalpodautoscalers", "horizontalpodautoscalers/status"],
     "batch": ["cronjobs", "cronjobs/status", "jobs", "jobs/status"],
     "discovery.k8s.io": ["endpointslices"],

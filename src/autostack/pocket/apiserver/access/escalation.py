@@ -43,6 +43,7 @@ def _check_rules(core: Core, call: Call, rules: list[Object]) -> None:
         if not covers(own, rule):
             raise forbidden(
                 call.target,
-                f'user "{call.user.name}" (groups={list(call.user.groups)}) is attempting to grant RBAC permissions not currently '
+                f'user "{call.user.name}" (groups={list(call.user.groups)}) is attempting to grant '
+                "RBAC permissions not currently "
                 f"held: {rule}",
             )

@@ -32,7 +32,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Rules that a binding gives, where (`namespace` None: everywhere), and through what, for explanations."""
+    """Rules that a binding gives, where (`namespace` None: everywhere), and through what."""
 
     rules: tuple[Rule, ...] = field(default_factory=tuple)
     namespace: str | None = None

@@ -102,11 +102,11 @@ def user_info(user: User) -> Object:
     return {key: value for key, value in found.items() if value}
 
 
-def _self_subject(core: Core, call: Call, review: Object) -> Object:  # noqa: ARG001 - the signature of all reviews
+def _self_subject(core: Core, call: Call, review: Object) -> Object:  # noqa: ARG001 - all reviews
     return {"userInfo": user_info(call.user)}
 
 
-def _token(core: Core, call: Call, review: Object) -> Object:  # noqa: ARG001 - the signature of all reviews
+def _token(core: Core, call: Call, review: Object) -> Object:  # noqa: ARG001 - all reviews
     spec = review.get("spec") or {}
     audiences = list(spec.get("audiences") or ()) or None
     try:

@@ -1,7 +1,8 @@
 """Bearer tokens: fixed ones for people, signed and expiring ones for service accounts.
 
-A service account's token is a JWT (RFC 7519, HS256: only this server signs and checks) bound to the account's uid and, when it was
-asked for, to a pod's. It ends with its time, with the account or with the pod, whichever comes first.
+A service account's token is a JWT (RFC 7519, HS256: only this server signs and checks) bound to the
+account's uid and, when it was asked for, to a pod's. It ends with its time, with the account or with the
+pod, whichever comes first.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class Tokens:
         return f"{signed}.{_text(self._signature(signed))}", now + lifetime_s
 
     def user_of(self, token: str, audiences: list[str] | None = None) -> User:
-        """Whose token this is; raises 401 for one that is unknown, forged, expired or bound to something gone."""
+        """Whose token this is; raises 401 for one that is unknown, forged, expired or bound to something
+        gone.
+        """
         fixed = self._fixed.get(hashlib.sha256(token.encode()).digest())
         if fixed is not None:
             return fixed

@@ -1,1 +1,3 @@
-"""CustomResourceDefinitions: from a definition to a served kind, and the structural schemas of its versions."""
+"""CustomResourceDefinitions: from a definition to a served kind, and the structural schemas of its
+versions.
+"""

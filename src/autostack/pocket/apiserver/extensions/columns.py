@@ -15,7 +15,9 @@ _STEP = re.compile(
 
 
 def json_path(path: str) -> Callable[[Any], Any] | None:
-    """A reader for paths like `.spec.a['b.c'][0].d` and `.status.conditions[?(@.type=="Ready")].status`; None for others."""
+    """A reader for paths like `.spec.a['b.c'][0].d` and `.status.conditions[?(@.type=="Ready")].status`;
+    None for others.
+    """
     steps: list[Callable[[Any], Any]] = []
     position = 0
     path = path.replace("\\.", "\0")

@@ -1,7 +1,8 @@
 """CustomResourceDefinitions: checked when written, then served at once, one kind per served version.
 
-All versions of a definition share one storage and must have the same shape: conversion webhooks are refused. CEL rules
-(x-kubernetes-validations) are refused too, rather than stored and not enforced, and so is a schema too large to check cheaply.
+All versions of a definition share one storage and must have the same shape: conversion webhooks are
+refused. CEL rules (x-kubernetes-validations) are refused too, rather than stored and not enforced, and so
+is a schema too large to check cheaply.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from autostack.pocket.apiserver.kinds import SCALE, STATUS_VERBS, Kind, Subresou
 from autostack.pocket.apiserver.metadata import now
 from autostack.pocket.errors import FieldError, invalid
 from autostack.pocket.store.entry import Entry
-from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.errors import StaleError
 from autostack.pocket.store.journal import Key
 
 Object = dict[str, Any]
@@ -123,19 +124,22 @@ def _is_established(definition: Object) -> bool:
     return established and status.get("acceptedNames") == definition["spec"]["names"]
 
 
+def _condition(kind: str, reason: str, message: str) -> Object:
+    return {"type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now()}
+
+
 async def _establish(core: Core, entry: Entry) -> None:
-    moment = now()
     conditions = [
-        {"type": "NamesAccepted", "status": "True", "reason": "NoConflicts", "message": "no conflicts found", "lastTransitionTime": moment},
-        {"type": "Established", "status": "True", "reason": "InitialNamesAccepted", "message": "the initial names have been accepted", "lastTransitionTime": moment},
-    ]  # fmt: skip
+        _condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+        _condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+    ]
     spec = entry.object["spec"]
     stored = [version["name"] for version in spec["versions"] if version.get("storage")]
     status = {"acceptedNames": spec["names"], "conditions": conditions, "storedVersions": stored}
     established = {**entry.object, "metadata": dict(entry.object["metadata"]), "status": status}
     try:
         await core.store.put(Key(*entry.key), established, expected=entry.revision)
-    except Stale:
+    except StaleError:
         return  # a newer write is being served by its own call
 
 

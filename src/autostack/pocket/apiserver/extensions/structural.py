@@ -1,7 +1,9 @@
-"""Structural schemas of custom resources: defaults are filled in here, values are checked by a compiled JSON schema.
+"""Structural schemas of custom resources: defaults are filled in here, values are checked by a compiled
+JSON schema.
 
-Pruning and types are the same walk as for built-in kinds. Validation of values (bounds, patterns, enumerations, …) is
-jsonschema-rs's, compiled once per schema; Kubernetes' own extensions are stripped from what it sees.
+Pruning and types are the same walk as for built-in kinds. Validation of values (bounds, patterns,
+enumerations, …) is jsonschema-rs's, compiled once per schema; Kubernetes' own extensions are stripped from
+what it sees.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ def fill_defaults(value: Any, schema: Schema) -> None:
 
 
 def plain(schema: Any) -> Any:
-    """The schema as JSON Schema understands it: `nullable` and int-or-string spelt out, `x-kubernetes-*` dropped."""
+    """The schema as JSON Schema understands it: `nullable` and int-or-string spelt out, `x-kubernetes-*`
+    dropped.
+    """
     if isinstance(schema, list):
         return [plain(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,5 @@
-"""The ASGI application: who asks, what for, and the answer; an error of ours becomes a Status, never a traceback.
+"""The ASGI application: who asks, what for, and the answer; an error of ours becomes a Status, never a
+traceback.
 
 Without credentials only health and version are answered; everything else is 401.
 """
@@ -12,13 +13,13 @@ from collections import Counter
 
 from autostack.pocket.apiserver.call import ANONYMOUS, User
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.http import connect, discovery, openapi, response, status_pages
-from autostack.pocket.apiserver.http.negotiation import accepted
+from autostack.pocket.apiserver.http import connect, discovery_pages, response, status_pages
 from autostack.pocket.apiserver.http.objects import respond
 from autostack.pocket.apiserver.http.paths import Place, parse
 from autostack.pocket.apiserver.http.request import Receive, Request, Scope, Send, read_body
 from autostack.pocket.apiserver.http.response import Response
 from autostack.pocket.apiserver.http.streaming import stream
+from autostack.pocket.apiserver.http.websocket import WebSocket
 from autostack.pocket.errors import ApiError, internal, no_such_path, unauthorized
 
 PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
@@ -79,7 +80,7 @@ class HttpApi:
         core = self._core
         if place is None:
             return self._page(request)
-        if request.method == "GET" and place.subresource not in ("proxy",) and request.flag("watch"):
+        if request.method == "GET" and place.subresource != "proxy" and request.flag("watch"):
             await stream(core, request, place, receive, send)
             return None
         if place.subresource in connect.HTTP_STREAMS:
@@ -92,61 +93,12 @@ class HttpApi:
         path = request.path
         if not path.startswith(PUBLIC):
             self._core.access.authorize_path(request.user, request.method.lower(), path)
-        found = status_pages.page(self._core, path, self._counts) or self._discovery(request, path.strip("/"))
+        found = status_pages.page(self._core, path, self._counts) or discovery_pages.page(
+            self._core.registry, request
+        )
         if found is None:
             raise no_such_path()
         return found
-
-    def _discovery(self, request: Request, path: str) -> Response | None:
-        registry = self._core.registry
-        parts = path.split("/")
-        if path in ("api", "apis"):
-            first = accepted(request.headers.get("accept", ""))[0]
-            if first.as_kind == "APIGroupDiscoveryList" and first.version == "v2":
-                answer = response.of(discovery.aggregated(registry, legacy=path == "api"))
-                answer.content_type = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-                return answer
-            host = request.headers.get("host", "")
-            return response.of(
-                discovery.core_versions(host) if path == "api" else discovery.group_list(registry)
-            )
-        if path == "openapi/v3":
-            return openapi.index(registry)
-        if path.startswith("openapi/v3/"):
-            return openapi.document(
-                registry, path.removeprefix("openapi/v3/"), request.headers.get("accept-encoding", "")
-            )
-        if parts[0] == "apis" and len(parts) == 2 and parts[1] in registry.groups():
-            return response.of(discovery.group_object(registry, parts[1]))
-        group, version = (
-            ("", parts[1])
-            if parts[0] == "api" and len(parts) == 2
-            else (parts[1], parts[2])
-            if len(parts) == 3
-            else ("", "")
-        )
-        listed = discovery.resource_list(registry, group, version) if parts[0] in ("api", "apis") else None
-        if listed is not None:
-            return response.of(listed)
-        return (
-            response.of(
-                {
-                    "paths": [
-                        "/api",
-                        "/api/v1",
-                        "/apis",
-                        "/healthz",
-                        "/livez",
-                        "/metrics",
-                        "/openapi/v3",
-                        "/readyz",
-                        "/version",
-                    ]
-                }
-            )
-            if not path
-            else None
-        )
 
     def _user(self, request: Request, protocols: tuple[str, ...]) -> User:
         """Who asks; raises 401 for a bad token, and for none where one is needed."""
@@ -175,9 +127,8 @@ class HttpApi:
             request.user = self._impersonated(request, user)
             if place is None or place.subresource not in connect.WEBSOCKETS:
                 raise no_such_path()
-            await connect.websocket(
-                self._core, request, place, tuple(scope.get("subprotocols", ())), receive, send
-            )
+            protocols = tuple(scope.get("subprotocols", ()))
+            await connect.websocket(self._core, request, place, protocols, WebSocket(receive, send))
         except ApiError as error:
             await _refuse_websocket(send, error)
 

@@ -1,4 +1,6 @@
-"""Table cells that are more than a field: what `kubectl get` shows of a pod's, job's or node's state. Pure but for the time."""
+"""Table cells that are more than a field: what `kubectl get` shows of a pod's, job's or node's state. Pure
+but for the time.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +8,34 @@ from datetime import UTC, datetime
 from typing import Any
 
 Object = dict[str, Any]
-UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+# Below so many seconds: the unit, its size, and the smaller unit that is shown beside it, if any.
+SPANS = (
+    (120, 1, "s", 0, ""),
+    (600, 60, "m", 1, "s"),
+    (3 * 3600, 60, "m", 0, ""),
+    (8 * 3600, 3600, "h", 60, "m"),
+    (48 * 3600, 3600, "h", 0, ""),
+    (8 * 86400, 86400, "d", 3600, "h"),
+)
 
 
 def parse_time(stamp: Any) -> datetime | None:
     """An RFC 3339 time, or None when it is none."""
     try:
-        return datetime.fromisoformat(str(stamp).replace("Z", "+00:00")).astimezone(UTC)
+        return datetime.fromisoformat(str(stamp)).astimezone(UTC)
     except ValueError:
         return None
 
 
 def human_duration(seconds: int) -> str:
     """`45s`, `3m20s`, `5h`, `2d3h`: two units while the first is small, as kubectl has it."""
-    if seconds < 120:
-        return f"{max(seconds, 0)}s"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d" if days < 730 else f"{days // 365}y"
+    if seconds >= 730 * 86400:
+        return f"{seconds // (365 * 86400)}y"
+    for limit, size, unit, smaller, small_unit in SPANS:
+        if seconds < limit:
+            rest = seconds % size // smaller if smaller else 0
+            return f"{max(seconds, 0) // size}{unit}" + (f"{rest}{small_unit}" if rest else "")
+    return f"{seconds // 86400}d"
 
 
 def age(stamp: Any) -> str:
@@ -89,7 +92,8 @@ def controller(obj: Object) -> str:
 def pod_ready(pod: Object) -> str:
     """Ready containers of all."""
     statuses = pod.get("status", {}).get("containerStatuses", [])
-    return f"{sum(bool(status.get('ready')) for status in statuses)}/{len(pod.get('spec', {}).get('containers', []))}"
+    ready = sum(bool(status.get("ready")) for status in statuses)
+    return f"{ready}/{len(pod.get('spec', {}).get('containers', []))}"
 
 
 def pod_restarts(pod: Object) -> str:
@@ -268,6 +272,7 @@ def hpa_targets(hpa: Object) -> str:
         now = current.get(resource.get("name"))
         target = resource.get("target", {}).get("averageUtilization")
         shown.append(
-            f"{resource.get('name', metric.get('type'))}: {'<unknown>' if now is None else f'{now}%'}/{target}%"
+            f"{resource.get('name', metric.get('type'))}: "
+            f"{'<unknown>' if now is None else f'{now}%'}/{target}%"
         )
     return ", ".join(shown) or "<none>"

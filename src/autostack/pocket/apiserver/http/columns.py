@@ -1,6 +1,8 @@
-"""The columns that `kubectl get` shows, by resource: data, with a function where a cell is more than a field. Pure.
+"""The columns that `kubectl get` shows, by resource: data, with a function where a cell is more than a
+field. Pure.
 
-A row is `Name | path or function | priority`; priority 1 columns are shown by `-o wide` only. Age and Name are everywhere.
+A row is `Name | path or function | priority`; priority 1 columns are shown by `-o wide` only. Age and Name
+are everywhere.
 """
 
 from __future__ import annotations
@@ -273,7 +275,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "poddisruptionbudgets.policy": (
         text("Min Available", lambda o: str(at("spec.minAvailable", "N/A")(o))),
-        text("Max Unavailable", lambda o: str(at("spec.maxUnavailable", "N/A")(o))),
+        text("Max UnavailableError", lambda o: str(at("spec.maxUnavailable", "N/A")(o))),
         number("Allowed Disruptions", "status.disruptionsAllowed"),
         AGE,
     ),

@@ -1,4 +1,6 @@
-"""Requests that reach into a pod: a log as a stream, a proxied request, and the WebSockets of exec, attach and port-forward."""
+"""Requests that reach into a pod: a log as a stream, a proxied request, and the WebSockets of exec, attach
+and port-forward.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from autostack.pocket.apiserver.http.response import Response, warning_headers
 from autostack.pocket.apiserver.http.websocket import WebSocket
 from autostack.pocket.apiserver.subresources import execution, log, portforward, proxy
 from autostack.pocket.apiserver.verbs.get import get
-from autostack.pocket.errors import ApiError, bad_request
+from autostack.pocket.errors import bad_request
 
 HTTP_STREAMS = ("attach", "exec", "log", "portforward", "proxy")
 WEBSOCKETS = ("attach", "exec", "portforward")
@@ -31,27 +33,29 @@ async def http(core: Core, request: Request, place: Place, receive: Receive, sen
         raise bad_request(
             f"pods/{place.subresource} needs an upgrade to a WebSocket; SPDY without one is not served"
         )
-    await _stream_log(call, log.read(core, call, request), request, receive, send)
+    await _stream_log(call, log.read(core, call, request), receive, send)
     return None
 
 
-async def _stream_log(
-    call: Call, chunks: AsyncIterator[bytes], request: Request, receive: Receive, send: Send
-) -> None:
-    try:
-        first = await anext(chunks, b"")  # so that a failure is still a Status
-    except ApiError:
-        raise
-    headers = [(b"content-type", b"text/plain"), *warning_headers(call.warnings)]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    writing = asyncio.create_task(_copy(first, chunks, send), name="pod-log")
+async def _stream_log(call: Call, chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send the log until it ends or the client leaves; a failure before the first byte is still a Status."""
     leaving = asyncio.create_task(_left(receive), name="log-client-leaving")
+    beginning = asyncio.ensure_future(anext(chunks, b""))
+    writing: asyncio.Task[None] | None = None
     try:
+        await asyncio.wait((beginning, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not beginning.done():
+            return
+        first = beginning.result()
+        headers = [(b"content-type", b"text/plain"), *warning_headers(call.warnings)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        writing = asyncio.create_task(_copy(first, chunks, send), name="pod-log")
         await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (writing, leaving):
+        tasks = [task for task in (beginning, writing, leaving) if task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(writing, leaving, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _copy(first: bytes, chunks: AsyncIterator[bytes], send: Send) -> None:
@@ -67,11 +71,10 @@ async def _left(receive: Receive) -> None:
 
 
 async def websocket(
-    core: Core, request: Request, place: Place, protocols: tuple[str, ...], receive: Receive, send: Send
+    core: Core, request: Request, place: Place, protocols: tuple[str, ...], socket: WebSocket
 ) -> None:
-    """Serve exec, attach and port-forward; the right for all three is `create`, as in Kubernetes since 1.35."""
+    """Serve exec, attach and port-forward; the right for all is `create`, as in Kubernetes since 1.35."""
     call = call_of(core, request, place, "create")
-    socket = WebSocket(receive, send)
     if place.subresource == "portforward":
         await portforward.serve(core, call, request, protocols, socket)
     else:

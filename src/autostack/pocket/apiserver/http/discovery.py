@@ -1,4 +1,6 @@
-"""Discovery: which groups, versions and kinds there are, in the aggregated form (v2) and in the two older ones."""
+"""Discovery: which groups, versions and kinds there are, in the aggregated form (v2) and in the two older
+ones.
+"""
 
 from __future__ import annotations
 

@@ -80,18 +80,12 @@ async def respond(core: Core, request: Request, place: Place) -> Response:
     form = wanted_form(request.headers.get("accept", ""))
     if not call.kind.storage:
         return await _virtual(core, request, call, form)
-    if verb == "list":
-        return list_response(call.kind, list_page(core, call, selection(request)), request, form)
-    if verb == "deletecollection":
-        options = delete_options(request)
-        page = await delete_collection(core, call, selection(request), options)
-        return list_response(call.kind, page, request, form)
+    if verb in ("list", "deletecollection"):
+        return list_response(call.kind, await _collection(core, call, request), request, form)
     if verb == "get" and not call.subresource:
         return entry_response(call.kind, get(core, call), request, form)
     if verb == "delete":
-        if call.subresource:
-            raise method_not_allowed(verb)
-        return _deleted(call, await delete(core, call, delete_options(request)))
+        return await _delete(core, call, request)
     existed = core.store.get(call.key) is not None
     result = await _write(core, request, call)
     if call.subresource not in ("", "status"):
@@ -100,33 +94,50 @@ async def respond(core: Core, request: Request, place: Place) -> Response:
     return object_response(call.kind, versions.outgoing(call.kind, result), request, form, code)
 
 
+async def _collection(core: Core, call: Call, request: Request) -> Page:
+    if call.verb == "list":
+        return list_page(core, call, selection(request))
+    return await delete_collection(core, call, selection(request), delete_options(request))
+
+
+async def _delete(core: Core, call: Call, request: Request) -> Response:
+    if call.subresource:
+        raise method_not_allowed(call.verb)
+    return _deleted(call, await delete(core, call, delete_options(request)))
+
+
 async def _write(core: Core, request: Request, call: Call) -> Object:
     if call.verb == "get":
         return scale.read(core, call) if call.subresource == "scale" else get(core, call).object
-    content_type = request.headers.get("content-type", "application/json")
-    body = decode_body(request.body, content_type)
+    body = decode_body(request.body, request.headers.get("content-type", "application/json"))
+    if isinstance(body, dict):
+        body = versions.incoming(call.kind, body)
     if call.verb == "patch":
-        patch_type = MEDIA_TYPES.get(content_type.split(";", 1)[0].strip())
-        if patch_type is None:
-            raise unsupported_media_type(content_type, ", ".join(MEDIA_TYPES))
-        if patch_type == "apply":
-            call.field_manager = request.query.get("fieldManager", "")
-        body = versions.incoming(call.kind, body) if isinstance(body, dict) else body
-        if call.subresource in dispatch.OWN_UPDATE:
-            return await dispatch.patch(core, call, body, patch_type)
-        return await patch(core, _stored_call(core, call), body, patch_type)
+        return await _patch(core, request, call, body)
     if not isinstance(body, dict):
         raise bad_request("the body must be one object")
-    body = versions.incoming(call.kind, body)
-    if call.verb == "create":
-        if call.subresource:
-            return await dispatch.create(core, call, body)
-        if call.name:
-            raise method_not_allowed("create")
-        return await create(core, _stored_call(core, call), body)
+    if call.verb == "update":
+        own = call.subresource in dispatch.OWN_UPDATE
+        return await (
+            dispatch.update(core, call, body) if own else update(core, _stored_call(core, call), body)
+        )
+    if call.subresource:
+        return await dispatch.create(core, call, body)
+    if call.name:
+        raise method_not_allowed("create")
+    return await create(core, _stored_call(core, call), body)
+
+
+async def _patch(core: Core, request: Request, call: Call, body: Any) -> Object:
+    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip()
+    patch_type = MEDIA_TYPES.get(content_type)
+    if patch_type is None:
+        raise unsupported_media_type(content_type, ", ".join(MEDIA_TYPES))
+    if patch_type == "apply":
+        call.field_manager = request.query.get("fieldManager", "")
     if call.subresource in dispatch.OWN_UPDATE:
-        return await dispatch.update(core, call, body)
-    return await update(core, _stored_call(core, call), body)
+        return await dispatch.patch(core, call, body, patch_type)
+    return await patch(core, _stored_call(core, call), body, patch_type)
 
 
 def _stored_call(core: Core, call: Call) -> Call:

@@ -1,4 +1,6 @@
-"""OpenAPI v3: an index by group version, and one document each; those of built-in kinds are ready-made files."""
+"""OpenAPI v3: an index by group version, and one document each; those of built-in kinds are ready-made
+files.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Decode Kubernetes' protobuf request bodies into the JSON form of the same object. Answers are always JSON.
 
-Field numbers come from condensed .proto files. The wire cannot tell an unset Go value from a zero one, so zeros are dropped except
-in fields that are pointers in Go, where zero means something.
+Field numbers come from condensed .proto files. The wire cannot tell an unset Go value from a zero one, so
+zeros are dropped except in fields that are pointers in Go, where zero means something.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ INLINE = (
     "ingressRuleValue",
 )
 RENAMED = {"uID": "uid", "aPIGroup": "apiGroup"}
-ZERO_MATTERS = frozenset((
-    "replicas", "minReplicas", "backoffLimit", "completions", "parallelism", "revisionHistoryLimit", "partition", "suspend",
-    "terminationGracePeriodSeconds", "gracePeriodSeconds", "ttlSecondsAfterFinished", "automountServiceAccountToken",
-    "enableServiceLinks", "allowPrivilegeEscalation", "runAsNonRoot", "readOnlyRootFilesystem", "runAsUser", "controller",
-    "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "value", "orphanDependents", "optional",
-))  # fmt: skip
+ZERO_MATTERS = frozenset(
+    (
+        "replicas minReplicas backoffLimit completions parallelism revisionHistoryLimit partition suspend "
+        "terminationGracePeriodSeconds gracePeriodSeconds ttlSecondsAfterFinished "
+        "automountServiceAccountToken enableServiceLinks allowPrivilegeEscalation runAsNonRoot "
+        "readOnlyRootFilesystem runAsUser controller successfulJobsHistoryLimit failedJobsHistoryLimit "
+        "value orphanDependents optional"
+    ).split()
+)
 Messages = dict[str, dict[str, tuple[str, str, int]]]
 
 

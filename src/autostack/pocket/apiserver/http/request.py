@@ -40,7 +40,9 @@ class Request:
         for raw_name, raw_value in scope["headers"]:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             # groups are one header each, and nothing else that matters here repeats
-            headers[name] = f"{headers[name]}\n{value}" if name == "impersonate-group" and name in headers else value
+            headers[name] = (
+                f"{headers[name]}\n{value}" if name == "impersonate-group" and name in headers else value
+            )
         return cls(scope.get("method", "GET"), scope["path"], dict(pairs), headers, multi)
 
     def flag(self, name: str) -> bool:

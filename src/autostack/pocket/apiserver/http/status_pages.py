@@ -36,15 +36,16 @@ def metrics(core: Core, counts: Counter[tuple[str, str, str, int]]) -> str:
     """Requests, objects and watches, with Kubernetes' own metric names."""
     lines = ["# TYPE apiserver_request_total counter"]
     for (verb, group, resource, code), count in sorted(counts.items()):
-        lines.append(
-            f'apiserver_request_total{{verb="{verb}",group="{group}",resource="{resource}",code="{code}"}} {count}'
-        )
+        labels = f'verb="{verb}",group="{group}",resource="{resource}",code="{code}"'
+        lines.append(f"apiserver_request_total{{{labels}}} {count}")
+    storages = sorted(core.store.resources())
     lines.append("# TYPE apiserver_storage_objects gauge")
-    for storage in sorted(core.store.resources()):
-        lines.append(f'apiserver_storage_objects{{resource="{storage}"}} {core.store.count(storage)}')
+    lines.extend(
+        f'apiserver_storage_objects{{resource="{name}"}} {core.store.count(name)}' for name in storages
+    )
     lines.append("# TYPE apiserver_registered_watchers gauge")
-    for storage in sorted(core.store.resources()):
-        lines.append(
-            f'apiserver_registered_watchers{{resource="{storage}"}} {core.store.watchers.count(storage)}'
-        )
+    watchers = core.store.watchers
+    lines.extend(
+        f'apiserver_registered_watchers{{resource="{name}"}} {watchers.count(name)}' for name in storages
+    )
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
-"""A watch on the wire: one JSON line per change, in plain or Table form, until the time is up or the client leaves.
+"""A watch on the wire: one JSON line per change, in plain or Table form, until the time is up or the client
+leaves.
 
 A plain frame is serialised once and shared by all watchers of the resource.
 """

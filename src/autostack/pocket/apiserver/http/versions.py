@@ -1,6 +1,7 @@
 """One storage, several API versions: what an object looks like in the version that a client asked for.
 
-Events exist in the core group and in events.k8s.io with other field names; custom resources differ in apiVersion only.
+Events exist in the core group and in events.k8s.io with other field names; custom resources differ in
+apiVersion only.
 """
 
 from __future__ import annotations

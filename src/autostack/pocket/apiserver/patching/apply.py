@@ -1,7 +1,9 @@
-"""Server-side apply: the client states the fields it wants; ownership decides what else happens to the object.
+"""Server-side apply: the client states the fields it wants; ownership decides what else happens to the
+object.
 
-A field that somebody else owns with another value is a conflict (409) unless forced. A field that this manager applied before
-and no longer states is removed, unless somebody else owns it too. Everything else stays as it is.
+A field that somebody else owns with another value is a conflict (409) unless forced. A field that this
+manager applied before and no longer states is removed, unless somebody else owns it too. Everything else
+stays as it is.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     """The live object (`{}` when there is none) after the apply, managedFields included."""
     if not call.field_manager:
         raise bad_request(
-            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
+            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for '
+            "apply patch"
         )
     if (applied.get("metadata") or {}).get("managedFields"):
         raise bad_request("metadata.managedFields must be nil in an apply patch")
@@ -70,7 +73,9 @@ def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
 
 
 def _differing(applied: Any, live: Any, schema: Schema) -> Fields:
-    """Fields that are stated with a value other than the live one; fields that nobody has yet are no conflict."""
+    """Fields that are stated with a value other than the live one; fields that nobody has yet are no
+    conflict.
+    """
     before = {element: item for element, item, _ in elements(live, schema) or ()}
     found: Fields = {}
     for element, item, child in elements(applied, schema) or ():

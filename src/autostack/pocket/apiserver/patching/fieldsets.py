@@ -1,6 +1,8 @@
-"""Sets of fields, in the form of managedFields' FieldsV1: nested dicts keyed `f:name`, `k:{keys}`, `v:value`. Pure.
+"""Sets of fields, in the form of managedFields' FieldsV1: nested dicts keyed `f:name`, `k:{keys}`,
+`v:value`. Pure.
 
-An empty dict is a leaf; `.` in a node says that the node itself is a member. Which lists are keyed, sets or atomic comes from the schema.
+An empty dict is a leaf; `.` in a node says that the node itself is a member. Which lists are keyed, sets or
+atomic comes from the schema.
 """
 
 from __future__ import annotations

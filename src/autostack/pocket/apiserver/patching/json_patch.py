@@ -1,4 +1,6 @@
-"""JSON patch (RFC 6902) over JSON pointers (RFC 6901). A test that fails, or a path that is not there, is 422."""
+"""JSON patch (RFC 6902) over JSON pointers (RFC 6901). A test that fails, or a path that is not there, is
+422.
+"""
 
 from __future__ import annotations
 

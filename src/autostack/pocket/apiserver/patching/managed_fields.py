@@ -1,7 +1,7 @@
 """Who wrote which field: the bookkeeping behind server-side apply's conflicts.
 
-An ordinary write gives its manager the fields that it changed and takes them from everybody else. Events, leases and endpoint
-slices are not tracked: they change often, and nobody applies them.
+An ordinary write gives its manager the fields that it changed and takes them from everybody else. Events,
+leases and endpoint slices are not tracked: they change often, and nobody applies them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from autostack.pocket.apiserver.schemas import Schema
 Object = dict[str, Any]
 UNTRACKED = ("events", "leases.coordination.k8s.io", "endpointslices.discovery.k8s.io", "endpoints")
 SERVER_FIELDS = (
-    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink",
+    "name", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
+    "managedFields", "selfLink",
     "deletionTimestamp", "deletionGracePeriodSeconds",
 )  # fmt: skip
 
@@ -52,7 +53,9 @@ def is_entry_of(entry: Object, call: Call, operation: str) -> bool:
 
 
 def track(call: Call, new: Object, old: Object | None) -> None:
-    """Bring managedFields up to date for an ordinary write, in place. An emptied list resets the bookkeeping."""
+    """Bring managedFields up to date for an ordinary write, in place. An emptied list resets the
+    bookkeeping.
+    """
     meta = new["metadata"]
     if call.kind.storage in UNTRACKED:
         meta.pop("managedFields", None)

@@ -1,7 +1,8 @@
 """Strategic merge patch: a merge patch that knows from the schema which lists are keyed.
 
-Lists with `x-kubernetes-patch-strategy: merge` are merged by their merge key (or as sets, when their items are scalars);
-all others are replaced. Directives: `$patch` (replace, delete, merge), `$retainKeys`, `$deleteFromPrimitiveList/x`, `$setElementOrder/x`.
+Lists with `x-kubernetes-patch-strategy: merge` are merged by their merge key (or as sets, when their items
+are scalars); all others are replaced. Directives: `$patch` (replace, delete, merge), `$retainKeys`,
+`$deleteFromPrimitiveList/x`, `$setElementOrder/x`.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def _apply_list_directives(
 
 
 def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
-    """Items that the order names come in that order; others keep their place relative to those before them."""
+    """Items that the order names come in that order; others keep their place among them."""
     wanted = [entry.get(key) if key and isinstance(entry, dict) else entry for entry in order]
 
     def name_of(item: Any) -> Any:
@@ -126,7 +127,4 @@ def _ordered(items: list[Any], order: list[Any], key: str | None) -> list[Any]:
     named = sorted(
         (item for item in items if name_of(item) in wanted), key=lambda item: wanted.index(name_of(item))
     )
-    result: list[Any] = []
-    for item in items:
-        result.append(named.pop(0) if name_of(item) in wanted else item)
-    return result
+    return [named.pop(0) if name_of(item) in wanted else item for item in items]

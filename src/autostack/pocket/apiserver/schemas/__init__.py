@@ -1,7 +1,7 @@
 """The schemas of the built-in kinds, condensed at build time, loaded when first needed.
 
-`schemas.json.gz` has what validation, defaulting and patching need; the OpenAPI documents with their prose are ready-made
-files that are sent as they are, so they cost no memory.
+`schemas.json.gz` has what validation, defaulting and patching need; the OpenAPI documents with their prose
+are ready-made files that are sent as they are, so they cost no memory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Decode an object by its schema: right types, known fields, no nulls; the problems are collected by path.
 
-The result is a new object that holds only what the schema knows, as a typed decoder would give. Built-in kinds and
-custom resources go through the same walk; a CRD's extensions (preserve-unknown-fields, nullable) are honoured in it.
+The result is a new object that holds only what the schema knows, as a typed decoder would give. Built-in
+kinds and custom resources go through the same walk; a CRD's extensions (preserve-unknown-fields, nullable)
+are honoured in it.
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ def conform(value: Any, schema: Schema, problems: Problems, path: str = "", dept
         if kind not in ("array", None):
             return _mistyped(value, schema, problems, path)
         items = schema.get("items", {})
-        kept = [
+        return [
             conform(item, items, problems, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)
         ]
-        return kept
     return value if _scalar_fits(value, schema) else _mistyped(value, schema, problems, path)
 
 
@@ -59,7 +59,9 @@ def _object(
         if known is None and isinstance(additional, dict):
             known = additional
         if known is None:
-            if (schema.get("x-kubernetes-embedded-resource") and name in ("apiVersion", "kind", "metadata")) or open_ended:
+            if (
+                schema.get("x-kubernetes-embedded-resource") and name in ("apiVersion", "kind", "metadata")
+            ) or open_ended:
                 kept[name] = item
             elif len(problems.unknown) < MAX_PROBLEMS:
                 problems.unknown.append(at)
@@ -85,15 +87,13 @@ def _scalar_fits(value: Any, schema: Schema) -> bool:
     if schema.get("x-kubernetes-int-or-string"):
         return isinstance(value, (str, int, float)) and not isinstance(value, bool)
     kind = schema.get("type")
-    if kind == "string":
-        return isinstance(value, str)
-    if kind == "boolean":
-        return isinstance(value, bool)
+    if isinstance(value, bool):
+        return kind in ("boolean", None)
     if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+        return isinstance(value, int) and -(2**63) <= value < 2**63
     if kind == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return kind is None
+        return isinstance(value, (int, float))
+    return isinstance(value, str) if kind == "string" else kind is None
 
 
 def _mistyped(value: Any, schema: Schema, problems: Problems, path: str) -> None:

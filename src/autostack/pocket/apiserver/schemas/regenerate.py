@@ -1,7 +1,8 @@
-"""Condense the JSON schemas of kubernetes-validate into this folder's data: `python -m autostack.pocket.apiserver.schemas.regenerate`.
+"""Condense the JSON schemas of kubernetes-validate into this folder's data: `python -m
+autostack.pocket.apiserver.schemas.regenerate`.
 
-Run it after a change of the kinds table or of the Kubernetes version; a test fails when the files are not what it would
-write. Output is reproducible: sorted keys, no time stamp in the gzip header.
+Run it after a change of the kinds table or of the Kubernetes version; a test fails when the files are not
+what it would write. Output is reproducible: sorted keys, no time stamp in the gzip header.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ VERSION = "v1.37.0-local"
 HERE = Path(__file__).parent
 KEPT = (
     "additionalProperties", "default", "enum", "format", "items", "oneOf", "properties", "required", "type",
-    "x-kubernetes-group-version-kind", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys", "x-kubernetes-list-type",
+    "x-kubernetes-group-version-kind", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
     "x-kubernetes-map-type", "x-kubernetes-patch-merge-key", "x-kubernetes-patch-strategy",
 )  # fmt: skip
 META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 EXTRA_ROOTS = (
     META + "DeleteOptions", META + "Status", META + "WatchEvent", META + "APIResourceList",
-    "io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.policy.v1.Eviction", "io.k8s.api.authentication.v1.TokenRequest",
+    "io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.policy.v1.Eviction",
+    "io.k8s.api.authentication.v1.TokenRequest",
     "io.k8s.api.core.v1.Binding",
 )  # fmt: skip
 INT_OR_STRING = "io.k8s.apimachinery.pkg.util.intstr.IntOrString"

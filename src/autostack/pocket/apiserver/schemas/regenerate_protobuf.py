@@ -1,7 +1,8 @@
 """Condense Kubernetes' .proto files into the field numbers that request bodies are decoded by.
 
-`python -m autostack.pocket.apiserver.schemas.regenerate_protobuf DIR…`, where the directories are checkouts of kubernetes/api and
-kubernetes/apimachinery at the version that `regenerate` names. Only messages reachable from served kinds are kept.
+`python -m autostack.pocket.apiserver.schemas.regenerate_protobuf DIR…`, where the directories are checkouts
+of kubernetes/api and kubernetes/apimachinery at the version that `regenerate` names. Only messages
+reachable from served kinds are kept.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def read(file: Path) -> Messages:
         fields: dict[str, list[object]] = {}
         for label, _, _, kind, field, number in FIELD.findall(body):
             if not label.startswith("map"):
-                kind = kind if kind in SCALARS else short(package[1], kind)
-                fields[number] = [field, kind, MANY if label == "repeated" else ONE]
+                named = kind if kind in SCALARS else short(package[1], kind)
+                fields[number] = [field, named, MANY if label == "repeated" else ONE]
         for _, kind, field, number in MAP_FIELD.findall(body):
             fields[number] = [field, kind if kind in SCALARS else short(package[1], kind), MAP]
         found[short(package[1], name)] = fields

@@ -1,7 +1,7 @@
 """Visit every part of an object that has a named definition, children first.
 
-Defaults and constraints are tables by definition name; one walk finds each Container, Probe or Volume wherever it
-occurs, so a pod template in a CronJob is treated like a pod.
+Defaults and constraints are tables by definition name; one walk finds each Container, Probe or Volume
+wherever it occurs, so a pod template in a CronJob is treated like a pod.
 """
 
 from __future__ import annotations

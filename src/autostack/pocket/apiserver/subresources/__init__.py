@@ -1,1 +1,3 @@
-"""One file per subresource that is more than a part of the object; `status` is only an isolation rule and needs none."""
+"""One file per subresource that is more than a part of the object; `status` is only an isolation rule and
+needs none.
+"""

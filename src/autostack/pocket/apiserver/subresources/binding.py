@@ -10,7 +10,7 @@ from autostack.pocket.apiserver.metadata import now
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.writing import ATTEMPTS, commit
 from autostack.pocket.errors import FieldError, conflict, invalid, stale
-from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.errors import StaleError
 
 Object = dict[str, Any]
 
@@ -44,7 +44,7 @@ async def create(core: Core, call: Call, binding: Object) -> Object:
         try:
             if not call.dry_run:
                 await commit(core, call, bound, entry)
-        except Stale:
+        except StaleError:
             continue
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
     raise stale(call.target)

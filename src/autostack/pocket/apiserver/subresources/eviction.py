@@ -1,7 +1,7 @@
 """pods/eviction: a deletion that asks the disruption budgets first. A budget with nothing left answers 429.
 
-The budget's status is what its controller keeps; the pod is written into `disruptedPods`, so that evictions in quick
-succession cannot all spend the same allowance.
+The budget's status is what its controller keeps; the pod is written into `disruptedPods`, so that evictions
+in quick succession cannot all spend the same allowance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.writing import ATTEMPTS
 from autostack.pocket.errors import ApiError, FieldError, bad_request, internal, invalid, too_many_requests
 from autostack.pocket.store.entry import Entry
-from autostack.pocket.store.errors import Stale, Unavailable
+from autostack.pocket.store.errors import StaleError, UnavailableError
 
 Object = dict[str, Any]
 BUDGETS = "poddisruptionbudgets.policy"
@@ -73,16 +73,17 @@ async def _spend(core: Core, call: Call, pod: Object) -> None:
             return
         if len(budgets) > 1:
             raise internal(
-                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
+                "not support."
             )
         spent = _spent(budgets[0], pod)
         if call.dry_run:
             return
         try:
             await core.store.put(budgets[0].key, spent, expected=budgets[0].revision)
-        except Stale:
+        except StaleError:
             continue
-        except Unavailable as error:
+        except UnavailableError as error:
             raise internal(str(error)) from error
         return
     raise too_many_requests("the disruption budget is changing too fast; try again")
@@ -106,7 +107,8 @@ def _spent(entry: Entry, pod: Object) -> Object:
 
 def _refused(name: str, status: Object, *, observed: bool) -> ApiError:
     why = (
-        f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods and has {status.get('currentHealthy', 0)} currently"
+        f"The disruption budget {name} needs {status.get('desiredHealthy', 0)} healthy pods and has "
+        f"{status.get('currentHealthy', 0)} currently"
         if observed
         else f"The disruption budget {name} is still being processed by the server."
     )

@@ -1,7 +1,7 @@
 """pods/exec and pods/attach over a WebSocket: streams multiplexed by a leading channel byte.
 
-Channels: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size; in v5 also 255, which closes the channel that follows.
-attach shows the output from now on (it follows the log) and does not accept stdin.
+Channels: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size; in v5 also 255, which closes the
+channel that follows. attach shows the output from now on (it follows the log) and does not accept stdin.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""namespaces/finalize: the namespace controller takes its finalizer out of spec, and with the last one the namespace goes."""
+"""namespaces/finalize: the namespace controller takes its finalizer out of spec, and with the last one the
+namespace goes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.writing import ATTEMPTS, commit
 from autostack.pocket.errors import stale
-from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.errors import StaleError
 
 Object = dict[str, Any]
 
@@ -29,6 +31,6 @@ async def update(core: Core, call: Call, namespace: Object) -> Object:
             del new["spec"]["finalizers"]
         try:
             return await commit(core, call, new, entry)
-        except Stale:
+        except StaleError:
             continue
     raise stale(call.target)

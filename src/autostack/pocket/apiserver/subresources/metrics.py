@@ -18,7 +18,9 @@ WINDOW = "10s"
 
 
 def read(core: Core, call: Call, selection: Selection) -> Object:
-    """One object's metrics or a list; raises 503 while no node has joined, 404 for a pod that is not measured."""
+    """One object's metrics or a list; raises 503 while no node has joined, 404 for a pod that is not
+    measured.
+    """
     node = core.node
     if node is None:
         raise ApiError(

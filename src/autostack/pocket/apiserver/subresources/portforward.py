@@ -1,7 +1,8 @@
 """pods/portforward: TCP connections to a pod's ports, carried in one WebSocket.
 
-kubectl tunnels SPDY frames: each connection is a pair of streams, one for data and one for an error text. The Python client
-uses plain channels: for the n-th port, channel 2n is data and 2n+1 errors, and the first two bytes of each name the port.
+kubectl tunnels SPDY frames: each connection is a pair of streams, one for data and one for an error text.
+The Python client uses plain channels: for the n-th port, channel 2n is data and 2n+1 errors, and the first
+two bytes of each name the port.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ QUEUED_CHUNKS = 64
 
 
 class Connection:
-    """One TCP connection to the pod: bytes from the client in `feed`, bytes and the end to the client by two callbacks."""
+    """One TCP connection to the pod: bytes from the client in `feed`, bytes and the end to the client by
+    two callbacks.
+    """
 
     def __init__(
         self, to_client: Callable[[bytes], Awaitable[None]], ended: Callable[[str], Awaitable[None]]
@@ -76,7 +79,8 @@ async def serve(
     pod = get(core, call).object
     if pod.get("status", {}).get("phase") != "Running":
         raise bad_request(
-            f"unable to forward port because pod is not running. Current status={pod.get('status', {}).get('phase')}"
+            "unable to forward port because pod is not running. Current "
+            f"status={pod.get('status', {}).get('phase')}"
         )
     node = node_of(core)
     chosen = await socket.accept(protocols, (TUNNEL, *CHANNELS))

@@ -1,7 +1,7 @@
 """pods/proxy and services/proxy: one HTTP request forwarded to a pod, whole, without streaming.
 
-The name may be `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`; only http is forwarded. A Service is reached through the
-first ready pod of its EndpointSlices.
+The name may be `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`; only http is forwarded. A Service is reached
+through the first ready pod of its EndpointSlices.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ async def forward(core: Core, call: Call, request: Request, rest: str) -> Respon
     name, port = _split(call.name)
     pod, number = _target(core, replace(call, name=name), port)
     query = urlencode([(key, value) for key, values in request.multi.items() for value in values])
-    head = f"{request.method} /{rest}{'?' + query if query else ''} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n"
+    target = f"/{rest}?{query}" if query else f"/{rest}"
+    head = f"{request.method} {target} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n"
     head += f"content-length: {len(request.body)}\r\n"
     head += "".join(f"{key}: {value}\r\n" for key, value in request.headers.items() if key not in DROPPED)
     try:

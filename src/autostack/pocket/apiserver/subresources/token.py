@@ -18,7 +18,9 @@ BINDABLE = {"Pod": "pods", "Secret": "secrets"}
 
 
 async def create(core: Core, call: Call, request: Object) -> Object:
-    """The TokenRequest with its status; raises 404 or 409 when what it is bound to is not there or another one."""
+    """The TokenRequest with its status; raises 404 or 409 when what it is bound to is not there or another
+    one.
+    """
     account = get(core, call).object
     spec = dict(request.get("spec") or {})
     lifetime = spec.get("expirationSeconds") or USUAL_S

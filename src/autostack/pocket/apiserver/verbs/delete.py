@@ -1,7 +1,8 @@
 """delete: mark for deletion and remove when nothing holds the object back.
 
-Finalizers hold it back, and so does a pod's grace period while a kubelet may still be running it. Propagation is written
-down as the finalizers `foregroundDeletion` and `orphan`, which the garbage collector works off; `Background` needs none.
+Finalizers hold it back, and so does a pod's grace period while a kubelet may still be running it.
+Propagation is written down as the finalizers `foregroundDeletion` and `orphan`, which the garbage collector
+works off; `Background` needs none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.writing import ATTEMPTS, FOREGROUND, ORPHAN, commit, delete_now
 from autostack.pocket.errors import conflict, not_found, stale
 from autostack.pocket.store.entry import Entry
-from autostack.pocket.store.errors import Stale
+from autostack.pocket.store.errors import StaleError
 
 Object = dict[str, Any]
 PROPAGATION_FINALIZERS = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
@@ -24,7 +25,9 @@ PROPAGATION_FINALIZERS = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """How to delete; `propagation` is Foreground, Background, Orphan or "" (keep what the object's finalizers say)."""
+    """How to delete; `propagation` is Foreground, Background, Orphan or "" (keep what the object's
+    finalizers say).
+    """
 
     propagation: str = ""
     grace_period_s: int | None = None
@@ -56,7 +59,7 @@ async def delete(core: Core, call: Call, options: DeleteOptions) -> Deleted:
             if marked == entry.object or call.dry_run:
                 return Deleted(marked, gone=False)
             return Deleted(await commit(core, call, marked, entry), gone=False)
-        except Stale:
+        except StaleError:
             continue
     raise stale(call.target)
 
@@ -69,7 +72,8 @@ def _check_preconditions(call: Call, entry: Entry, options: DeleteOptions) -> No
             f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta['uid']}",
         )
     if options.resource_version and options.resource_version != meta["resourceVersion"]:
-        raise conflict(call.target, f"Precondition failed: ResourceVersion in precondition: {options.resource_version}, "
+        raise conflict(call.target, "Precondition failed: ResourceVersion in precondition: "
+                                    f"{options.resource_version}, "
                        f"ResourceVersion in object meta: {meta['resourceVersion']}")  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """list: the objects of a kind that selectors choose, in pages when asked.
 
 A continued list is read from the present state, but reports the resourceVersion of its first page: a watch
-from there sees everything that the pages may have missed. When that revision is compacted, the continuation is 410.
+from there sees everything that the pages may have missed. When that revision is compacted, the continuation
+is 410.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from autostack.pocket.store.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page; `proceed` is the token of the next one, and `remaining` how many objects are after this one."""
+    """One page; `proceed` is the token of the next one, and `remaining` how many objects are after this
+    one.
+    """
 
     entries: list[Entry]
     resource_version: str
@@ -51,7 +54,8 @@ def list_page(core: Core, call: Call, selection: Selection) -> Page:
         revision, after = _decode(selection.proceed)
         if int(revision) < core.store.watchers.history.complete_since:
             raise gone(
-                "The provided continue parameter is too old to display a consistent list result. You must start a new list without it."
+                "The provided continue parameter is too old to display a consistent list result. You "
+                "must start a new list without it."
             )
         entries = [entry for entry in entries if (entry.key.namespace, entry.key.name) > after]
     if selected is not None:

@@ -1,7 +1,7 @@
 """update: replace an object, or one of its subresources, by the given one.
 
-With a resourceVersion the replacement is conditional (409 when stale), without one it is not. The kinds that Kubernetes lets
-a PUT create (leases and the like) are not among them here: a missing object is 404.
+With a resourceVersion the replacement is conditional (409 when stale), without one it is not. The kinds
+that Kubernetes lets a PUT create (leases and the like) are not among them here: a missing object is 404.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """watch: acknowledged changes of a kind, in order, as a selector sees them.
 
-An object that begins to match is ADDED, one that ceases to is DELETED. With `sendInitialEvents` the stream begins with an ADDED per
-object and a BOOKMARK that says so (WatchList); bookmarks are also sent while nothing happens, so that a client resumes near the
-present. A compacted version ends with an ERROR event 410, and so does a reader that was too slow.
+An object that begins to match is ADDED, one that ceases to is DELETED. With `sendInitialEvents` the stream
+begins with an ADDED per object and a BOOKMARK that says so (WatchList); bookmarks are also sent while
+nothing happens, so that a client resumes near the present. A compacted version ends with an ERROR event
+410, and so does a reader that was too slow.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from autostack.pocket.apiserver.selectors import Predicate, predicate
 from autostack.pocket.apiserver.verbs.list import refuse_future
 from autostack.pocket.errors import ApiError, FieldError, gone, invalid
 from autostack.pocket.store.entry import Change, Entry, Event
-from autostack.pocket.store.errors import Compacted
+from autostack.pocket.store.errors import CompactedError
 from autostack.pocket.store.watching import Subscription
 
 BOOKMARK_INTERVAL_S = 30.0
@@ -90,7 +91,9 @@ class Watch:
 
 
 def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
-    """Subscribe; raises 410 for a compacted version, 504 for one from the future, 422 for a wrong combination."""
+    """Subscribe; raises 410 for a compacted version, 504 for one from the future, 422 for a wrong
+    combination.
+    """
     if query.initial is not None and query.match != "NotOlderThan":
         raise invalid(
             call.target,
@@ -114,7 +117,7 @@ def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
         since = core.store.revision
     try:
         subscription = core.store.watch(call.kind.storage, since, interest(call, selected))
-    except Compacted as error:
+    except CompactedError as error:
         raise gone(str(error)) from error
     return Watch(
         call, initial, bool(query.initial and query.bookmarks), since, subscription, selected, query.bookmarks
