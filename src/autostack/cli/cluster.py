@@ -48,13 +48,20 @@ def _print(found: ClusterStatus, *, as_json: bool) -> None:
 
 
 @app.command()
-def start(name: Name = None, as_json: AsJson = False) -> None:
+def start(
+    name: Name = None,
+    ingress_port: Annotated[
+        int | None,
+        typer.Option("--ingress-port", min=1024, max=65535, help="Run Traefik at this port of 127.0.0.1."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Start the cluster and wait until it is ready; a running one is left alone."""
     from autostack.pocket.cluster import lifecycle
     from autostack.pocket.cluster.places import places_of
 
     with _told():
-        _print(lifecycle.start(places_of(name)), as_json=as_json)
+        _print(lifecycle.start(places_of(name), ingress_port=ingress_port), as_json=as_json)
 
 
 @app.command()

@@ -16,6 +16,7 @@ import signal
 import sys
 from pathlib import Path
 
+from autostack.pocket import addons, proxy
 from autostack.pocket.apiserver.certificates import kubeconfig, server_hosts, write_private
 from autostack.pocket.apiserver.core import ApiSettings
 from autostack.pocket.apiserver.server import ApiServer
@@ -24,6 +25,7 @@ from autostack.pocket.cluster.errors import ClusterError
 from autostack.pocket.cluster.logs import log_to_stderr
 from autostack.pocket.cluster.network import API_PORT, claim
 from autostack.pocket.cluster.places import ClusterPlaces
+from autostack.pocket.cluster.settings import read_settings
 from autostack.pocket.controllers import ControllerSettings, run_on
 from autostack.pocket.controllers.cluster import Cluster
 from autostack.pocket.errors import PocketError
@@ -80,12 +82,14 @@ async def _run_parts(places: ClusterPlaces, server: ApiServer, node: NodeSetting
     kubelet_view = Cluster(server.client(f"system:node:{node.name}"), component="kubelet")
     kubelet = Kubelet.create(kubelet_view, node, Images(places.registry, places.images))
     server.attach_node(kubelet.gateway)
-    volumes = places.pocket / "volumes"
-    volumes.mkdir(mode=0o700, exist_ok=True)
+    ingress_port = read_settings(places.settings).ingress_port
+    await addons.install(server.client("system:addons"), addons.AddonSettings(ingress_port))
+    for folder in (places.volumes, places.proxy):
+        folder.mkdir(mode=0o700, exist_ok=True)
     stopping: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _resolve, stopping, number)
-    parts = asyncio.create_task(_together(cluster, kubelet_view, kubelet, volumes), name="parts")
+    parts = asyncio.create_task(_together(places, cluster, kubelet_view, kubelet), name="parts")
     ready = asyncio.create_task(kubelet.ready.wait(), name="ready")
     await asyncio.wait((ready, parts, stopping), return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
@@ -98,6 +102,7 @@ async def _run_parts(places: ClusterPlaces, server: ApiServer, node: NodeSetting
     if stopping.done() and stopping.result() != signal.SIGHUP:
         log.info("stopping pods")
         await kubelet.stop_pods(at_most_s=STOP_PODS_AT_MOST_S)
+        await proxy.stop(proxy.ProxySettings(places.proxy))
     parts.cancel()
     try:
         await parts
@@ -110,11 +115,12 @@ def _resolve(stopping: asyncio.Future[signal.Signals], number: signal.Signals) -
         stopping.set_result(number)
 
 
-async def _together(cluster: Cluster, kubelet_view: Cluster, kubelet: Kubelet, volumes: Path) -> None:
+async def _together(places: ClusterPlaces, cluster: Cluster, kubelet_view: Cluster, kubelet: Kubelet) -> None:
     async with asyncio.TaskGroup() as tasks:
         kubelet_view.start(tasks)
         tasks.create_task(kubelet.run(), name="kubelet")
-        tasks.create_task(run_on(cluster, ControllerSettings(volumes)), name="controllers")
+        tasks.create_task(proxy.run_on(kubelet_view, proxy.ProxySettings(places.proxy)), name="service-proxy")
+        tasks.create_task(run_on(cluster, ControllerSettings(places.volumes)), name="controllers")
 
 
 def write_state(places: ClusterPlaces, *, ready: bool) -> None:

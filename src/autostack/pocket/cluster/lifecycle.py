@@ -5,6 +5,7 @@ Whether the control plane lives is asked of the lock that it holds, never of a P
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -19,9 +20,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autostack.pocket import proxy
 from autostack.pocket.cluster.errors import ClusterError, StartFailedError
 from autostack.pocket.cluster.network import API_PORT, read_network
 from autostack.pocket.cluster.places import ClusterPlaces
+from autostack.pocket.cluster.settings import ClusterSettings, read_settings, write_settings
 from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
 
 START_DEADLINE_S = 60.0
@@ -88,9 +91,19 @@ def status(places: ClusterPlaces) -> ClusterStatus:
     )  # fmt: skip
 
 
-def start(places: ClusterPlaces, *, deadline_s: float = START_DEADLINE_S) -> ClusterStatus:
-    """Start the control plane and wait until it is ready; nothing happens when it is. Raises StartFailedError."""
+def start(
+    places: ClusterPlaces, *, ingress_port: int | None = None, deadline_s: float = START_DEADLINE_S
+) -> ClusterStatus:
+    """Start the control plane and wait until it is ready; nothing happens when it is.
+
+    `ingress_port` gives the cluster Traefik at that port of 127.0.0.1; it is kept for later starts. A running cluster
+    is restarted for it, and its pods are not disturbed. Raises StartFailedError.
+    """
     _check_programs()
+    if ingress_port is not None and read_settings(places.settings).ingress_port != ingress_port:
+        stop(places, keep_pods=True)
+        _make_folders(places)
+        write_settings(places.settings, ClusterSettings(ingress_port))
     child: subprocess.Popen[bytes] | None = None
     if not is_running(places):
         child = _spawn(places)
@@ -116,9 +129,8 @@ def _check_programs() -> None:
 
 
 def _spawn(places: ClusterPlaces) -> subprocess.Popen[bytes]:
+    _make_folders(places)
     try:
-        places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        places.pocket.mkdir(mode=0o700, parents=True, exist_ok=True)
         places.state.unlink(missing_ok=True)
         if places.log.exists() and places.log.stat().st_size > _LOG_BYTES:
             places.log.replace(places.log.with_suffix(".log.1"))
@@ -129,6 +141,14 @@ def _spawn(places: ClusterPlaces) -> subprocess.Popen[bytes]:
             )  # fmt: skip
     except OSError as error:
         raise StartFailedError(f"the cluster's folder {places.folder} can't be used: {error}") from error
+
+
+def _make_folders(places: ClusterPlaces) -> None:
+    try:
+        places.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        places.pocket.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartFailedError(f"the cluster's folder {places.folder} can't be made: {error}") from error
 
 
 def _end_of_log(places: ClusterPlaces) -> str:
@@ -148,6 +168,7 @@ def stop(places: ClusterPlaces, *, keep_pods: bool = False, deadline_s: float = 
             _waited(lambda: not is_running(places), 10)
     if not keep_pods:
         end_sandboxes(places)
+        asyncio.run(proxy.stop(proxy.ProxySettings(places.proxy)))
 
 
 def end_sandboxes(places: ClusterPlaces) -> None:

@@ -46,6 +46,21 @@ class ClusterPlaces:
         return self.pocket / "network.json"
 
     @property
+    def settings(self) -> Path:
+        """What was asked for at a start and holds until something else is asked for."""
+        return self.pocket / "settings.json"
+
+    @property
+    def proxy(self) -> Path:
+        """The service proxy's socket and log."""
+        return self.pocket / "proxy"
+
+    @property
+    def volumes(self) -> Path:
+        """The persistent volumes."""
+        return self.pocket / "volumes"
+
+    @property
     def lock(self) -> Path:
         """Locked by the control plane for as long as it lives."""
         return self.pocket / "lock"

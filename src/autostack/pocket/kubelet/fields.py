@@ -82,11 +82,6 @@ def _container_level(container: dict[str, Any], path: str) -> Iterator[Shortfall
                 "gRPC probes are not implemented; use httpGet, tcpSocket or exec",
                 refused=True,
             )
-    for port in container.get("ports") or []:
-        if port.get("hostPort"):
-            yield Shortfall(
-                f"{path}.ports.hostPort", "use `kubectl port-forward` or a Service", refused=False
-            )
 
 
 def _volume_level(volume: dict[str, Any]) -> Iterator[Shortfall]:
