@@ -20,7 +20,7 @@ from autostack.pipeline.images.build import BuiltImage, build_image, push_image
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.manifest import Pinned
 from autostack.pipeline.places import Places
-from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, Plan
+from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, AppPlan, Plan
 from autostack.pipeline.planning import plan_commit, snapshot
 from autostack.pipeline.release import Target, missing_images, release
 from autostack.pipeline.releases import Release
@@ -91,21 +91,24 @@ class Execution:
         """The messages of red suites. An initial run tests only what has changed since a release: what the
         manifests name otherwise was tested when it was released.
         """
-        apps = [one.app for one in plan.apps if not (run.initial and one.build in (NEVER_BUILT, ASKED_FOR))]
+        apps = [one for one in plan.apps if not (run.initial and one.build in (NEVER_BUILT, ASKED_FOR))]
         if not apps:
             return ()
         folder = self.places.ci / "checkouts" / f"{run.number:06}"
         shutil.rmtree(folder, ignore_errors=True)
         try:
             self.target.repository.checkout(run.head, folder)
-            suites = [pool.submit(self._test_app, folder, app) for app in apps]
+            suites = [pool.submit(self._test_app, folder, one) for one in apps]
             return tuple(message for one in suites if (message := one.result()) is not None)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _test_app(self, folder: Path, app: str) -> str | None:
+    def _test_app(self, folder: Path, planned: AppPlan) -> str | None:
+        app, reasons = planned.app, planned.build or planned.test
+        changed = None if reasons in (NEVER_BUILT, ASKED_FOR) else reasons
+        environments = self.places.ci / "environments"
         try:
-            tested = run_tests(folder, app, environments=self.places.ci / "environments", log=self.log)
+            tested = run_tests(folder, app, environments=environments, log=self.log, changed=changed)
         except TestsFailedError as error:
             self.say(str(error))
             return str(error)

@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -40,12 +40,27 @@ class Suite:
 
 
 def suite(
-    checkout: Path, workspace: Workspace, app: str, *, python: Path, inherited: Mapping[str, str]
+    checkout: Path,
+    workspace: Workspace,
+    app: str,
+    *,
+    python: Path,
+    inherited: Mapping[str, str],
+    changed: Collection[str] | None = None,
 ) -> Suite | None:
-    """How to run the unit tests of an application in a checkout; None when it has none. Pure but for
-    looking for the folders.
+    """How to run the unit tests of an application in a checkout; None when it has none.
+
+    They are its own and those of the shared packages it uses; of the latter, when `changed` paths are given,
+    only those that the change touches. Pure but for looking for the folders.
     """
-    folders = [checkout / member.folder / "tests" / "unit" for member in workspace.closure(app)]
+    members = [
+        member
+        for member in workspace.closure(app)
+        if member.name == app
+        or changed is None
+        or any(path.startswith(f"{member.folder}/") for path in changed)
+    ]
+    folders = [checkout / member.folder / "tests" / "unit" for member in members]
     present = [str(folder) for folder in folders if folder.is_dir()]
     if not present:
         return None
@@ -83,7 +98,13 @@ def run_suite(app: str, one: Suite, log: IO[bytes], *, timeout_s: float = DEFAUL
 
 
 def run_tests(
-    checkout: Path, app: str, *, environments: Path, log: IO[bytes], timeout_s: float = DEFAULT_TIMEOUT_S
+    checkout: Path,
+    app: str,
+    *,
+    environments: Path,
+    log: IO[bytes],
+    changed: Collection[str] | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> bool:
     """Test an application in a checkout; False when it has no unit tests. Raises TestsFailedError."""
     files = {
@@ -94,7 +115,7 @@ def run_tests(
     workspace = read_workspace(files, lambda path: (checkout / path).read_bytes())
     workspace.app(app)
     python = environment_python(checkout, Path(__file__).parents[3], environments)
-    one = suite(checkout, workspace, app, python=python, inherited=os.environ)
+    one = suite(checkout, workspace, app, python=python, inherited=os.environ, changed=changed)
     if one is None:
         return False
     run_suite(app, one, log, timeout_s=timeout_s)
