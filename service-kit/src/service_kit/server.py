@@ -72,6 +72,7 @@ class HttpServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # nothing here decides by a client's address
                 timeout_keep_alive=75,  # longer than balancers keep theirs, so that they close first
                 backlog=2048,
             )

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from service_kit import Service, build_application
-from starlette.routing import Route
 
 from worker_node.api.documentation import document_solve
 from worker_node.api.faults import Faults, FaultSettings, fault_routes
@@ -49,7 +48,7 @@ def build(service: Service[WorkerSettings]) -> FastAPI:
         body_limit_bytes=BODY_LIMIT_BYTES,
     )
     service.lifecycle.add_check("store", lambda: writer.away)
-    application.router.routes.insert(0, Route("/solve", SolveEndpoint(parts), methods=["POST"]))
+    application.add_hot_path("POST", "/solve", SolveEndpoint(parts))
     document_solve(application)
     if settings.fault_injection:
         application.include_router(fault_routes(faults))

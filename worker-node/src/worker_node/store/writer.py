@@ -59,7 +59,13 @@ class Writer:
 
     def covers(self, milliseconds: int) -> bool:
         """Whether a partition is there for this time."""
-        return any(first <= milliseconds < end for first, end in self.ranges)
+        for (
+            first,
+            end,
+        ) in self.ranges:  # a loop, not `any`: this is the hot path, and the first is nearly always it
+            if first <= milliseconds < end:
+                return True
+        return False
 
     async def run(self) -> None:
         """Serve until cancelled."""
