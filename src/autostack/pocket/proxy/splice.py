@@ -72,13 +72,16 @@ class Side(asyncio.Protocol):
 
 
 class ClientSide(Side):
-    """An accepted connection, which reads nothing until a pod has taken it."""
+    """An accepted connection. It asks not to be read until a pod has taken it, but uvloop begins to read
+    after `connection_made` all the same, so what comes early is kept and not lost.
+    """
 
-    __slots__ = ("_balancer", "_connecting")
+    __slots__ = ("_balancer", "_connecting", "_early")
 
     def __init__(self, balancer: Balancer) -> None:
         super().__init__()
         self._balancer = balancer
+        self._early = bytearray()
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,6 +90,22 @@ class ClientSide(Side):
         assert self.transport is not None  # noqa: S101 - just set
         self.transport.pause_reading()
         self._connecting = asyncio.get_running_loop().create_task(self._connect(), name="proxy-connect")
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on, or keep it until there is somebody to pass it to."""
+        if self.peer is not None:
+            super().data_received(data)
+            return
+        self._early += data
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """As for any side; an end that comes early is passed on at the join."""
+        if self.peer is not None:
+            return super().eof_received()
+        self.ended = True
+        return True
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -114,7 +133,13 @@ class ClientSide(Side):
             side.transport.close()
             return
         self.peer = side
-        self.transport.resume_reading()
+        if self._early:
+            side.transport.write(bytes(self._early))
+            self._early.clear()
+        if self.ended:
+            side.transport.write_eof()
+        else:
+            self.transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Also give up finding a pod."""
