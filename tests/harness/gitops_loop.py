@@ -147,7 +147,11 @@ class Loop:
             is_there = found.get("status") == sync and (not revision or found.get("revision") == revision)
             return status if is_there and "operation" not in app else None
 
-        return await eventually(probe, within_s=within_s, what=f"{sync} {revision[:7]}")
+        try:
+            return await eventually(probe, within_s=within_s, what=f"{sync} {revision[:7]}")
+        except AssertionError as error:
+            app = await self.app()
+            raise AssertionError(f"{error}; the Application is {app}") from None
 
 
 @asynccontextmanager

@@ -190,12 +190,12 @@ class KubernetesApi:
         )  # fmt: skip
 
     async def delete(
-        self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", foreground: bool = True
+        self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", propagation: str = "background"
     ) -> None:
         """Delete; one that is gone already is fine, another object of the same name is not touched."""
         body: Object = {
             "kind": "DeleteOptions", "apiVersion": "v1",
-            "propagationPolicy": "Foreground" if foreground else "Background",
+            "propagationPolicy": propagation.capitalize(),
         }  # fmt: skip
         if uid:
             body["preconditions"] = {"uid": uid}

@@ -67,6 +67,7 @@ class SyncOptions:
     replace: bool = False
     respect_ignore_differences: bool = False
     fail_on_shared_resource: bool = False
+    prune_propagation: str = "foreground"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +189,18 @@ def parse_options(options: list[str]) -> SyncOptions:
         "RespectIgnoreDifferences": "respect_ignore_differences", "FailOnSharedResource": "fail_on_shared_resource",
     }  # fmt: skip
     chosen: dict[str, bool] = {}
+    propagation = "foreground"
     for option in options:
         name, _, value = option.partition("=")
         if option in _NEUTRAL_OPTIONS:
             continue
+        if name == "PrunePropagationPolicy" and value in {"foreground", "background", "orphan"}:
+            propagation = value
+            continue
         if name not in known or value not in {"true", "false"}:
             raise SpecError(f"spec.syncPolicy.syncOptions: {option!r} is not supported by this controller")
         chosen[known[name]] = value == "true"
-    return SyncOptions(**chosen)
+    return SyncOptions(**chosen, prune_propagation=propagation)
 
 
 def parse_retry(retry: Object | None) -> Retry:

@@ -15,6 +15,7 @@ from autostack.gitops.objects import (
     Object,
     ObjectKey,
     annotations_of,
+    is_being_deleted,
     key_of,
     option_set,
     version_of,
@@ -136,9 +137,8 @@ def compare_one(app: Application, item: Desired, live: Object | None) -> Resourc
 
 
 def prunable(resource: Resource) -> bool:
-    """Whether an automated prune would delete it."""
-    return (
-        resource.requires_pruning
-        and resource.live is not None
-        and not pruning.refusal(resource.live, asked=True)
-    )
+    """Whether an automated prune would delete it; not again while its deletion is under way."""
+    live = resource.live
+    if not resource.requires_pruning or live is None or is_being_deleted(live):
+        return False
+    return not pruning.refusal(live, asked=True)

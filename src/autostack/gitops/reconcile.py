@@ -327,7 +327,7 @@ class Reconciler:
                 continue
             left.append(key)
             if not is_being_deleted(obj):
-                await self._world.api.delete(kind, key.name, key.namespace, uid=metadata(obj).get("uid", ""))
+                await self._world.api.delete(kind, key.name, key.namespace, uid=metadata(obj).get("uid", ""), propagation="foreground")
         if left:
             return 1.0
         body = {

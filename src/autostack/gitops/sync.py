@@ -192,16 +192,16 @@ class Sync:
     async def _prune(self, task: Task) -> Outcome:
         if task.refusal:
             return Outcome(PRUNE_SKIPPED, SUCCEEDED, task.refusal)
-        await self.delete(task)
+        await self.delete(task, propagation=self._options.prune_propagation)
         return Outcome(PRUNED, SUCCEEDED, "pruned")
 
-    async def delete(self, task: Task) -> None:
+    async def delete(self, task: Task, *, propagation: str = "background") -> None:
         """Delete the task's live object: this very one, not another that has taken its name."""
         if task.live is None:
             return
         kind = self._live.kinds.preferred(task.key.group, task.key.kind)
         if kind is not None:
-            await self._api.delete(kind, task.key.name, task.key.namespace, uid=metadata(task.live).get("uid", ""))
+            await self._api.delete(kind, task.key.name, task.key.namespace, uid=metadata(task.live).get("uid", ""), propagation=propagation)
 
 
 def _is_named(key: ObjectKey, chosen: list[Object]) -> bool:

@@ -51,7 +51,9 @@ async def test_drift_is_healed_within_a_second(loop: Loop) -> None:
 
 async def test_what_leaves_git_is_pruned(loop: Loop) -> None:
     loop.origin.push({"settings.yaml": config_map("one"), "other.yaml": config_map("x", name="other")})
-    await loop.apply(loop.application())
+    background = ["CreateNamespace=true", "PrunePropagationPolicy=background"]  # nobody collects garbage here
+    policy = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": background}
+    await loop.apply(loop.application(syncPolicy=policy))
     await loop.status("Synced")
     revision = loop.origin.push({}, remove=("other.yaml",))
     await loop.refresh()
