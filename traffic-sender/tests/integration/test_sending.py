@@ -170,14 +170,14 @@ async def test_an_address_that_appears_takes_its_share_and_one_that_goes_gets_no
 
     await eventually(asked)
     engine.dispatch.set_addresses([Address(second.host, second.port)])
-    calls = first.calls
+    calls, under_way = first.calls, engine.ledger.in_flight
 
     async def moved() -> bool:
         return second.calls > 100
 
     await eventually(moved)
     figures = await engine.stop(within_s=20)
-    assert first.calls - calls <= 5  # what was under way may finish
+    assert first.calls - calls <= under_way  # may finish where it is; nothing new comes
     assert figures.acknowledged == figures.issued
     audit(engine, first, second)
 
@@ -314,6 +314,8 @@ async def test_a_load_can_be_paused_and_resumed(workers: Workers) -> None:
     engine = Engine(plan(worker, tps=0, duration_s=math.inf))
     await engine.start()
     assert engine.ledger.issued == 0
+    loop = asyncio.get_running_loop()
+    resumed_s = loop.time()
     engine.change_load(Constant(tps=500))
 
     async def acknowledged() -> bool:
@@ -321,7 +323,7 @@ async def test_a_load_can_be_paused_and_resumed(workers: Workers) -> None:
 
     await eventually(acknowledged)
     engine.change_load(Constant(tps=0))
-    issued = engine.ledger.issued
+    paused_s = loop.time()
     figures = await engine.stop(within_s=20)
-    assert figures.issued - issued <= 30  # what was due at the moment of the change
+    assert figures.issued <= 500 * (paused_s - resumed_s)
     audit(engine, worker)
