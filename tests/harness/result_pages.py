@@ -16,7 +16,6 @@ from harness.postgres import PostgresServer
 from harness.service_process import ServiceProcess
 from harness.stored_rows import NewRow, ResultsDatabase, create_results_database, history, position_id, store
 
-
 T = TypeVar("T")
 
 

@@ -1,0 +1,103 @@
+"""Every page and API call of result-node over ten million rows: p50, p95 and p99 of each.
+
+The rows are made in the server, into the partitions that the real migrations make, spread over a day;
+then a result-node as its image starts it is asked by one client, one question at a time. The bound is 100
+ms at p95 for every kind of question.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import time
+from typing import Any
+
+import httpx
+from harness.postgres import PostgresServer
+from harness.service_process import ServiceProcess
+from harness.stored_rows import create_results_database
+from questions import KINDS, Known
+from seeding import fill
+
+BOUND_MS = 100.0
+ROWS = 10_000_000
+REQUESTS = 200
+
+
+def run(*, rows: int, requests: int) -> dict[str, Any]:
+    """Fill a database, ask, and give milliseconds by kind of question."""
+    server = PostgresServer.create(shared_buffers="1GB", max_wal_size="8GB", checkpoint_timeout="30min")
+    try:
+        started = time.monotonic()
+        database = asyncio.run(create_results_database(server))
+        known = asyncio.run(fill(database, rows=rows))
+        filled_s = time.monotonic() - started
+        service = ServiceProcess.start("result_node", database.reader_environment)
+        try:
+            kinds = measure(service.url, known, requests=requests)
+        finally:
+            service.stop()
+    finally:
+        server.remove()
+    worst = max(kinds, key=lambda kind: kinds[kind]["p95_ms"])
+    return {
+        "rows": rows,
+        "filled_s": round(filled_s, 1),
+        "table_bytes": known.table_bytes,
+        "index_bytes": known.index_bytes,
+        "kinds": kinds,
+        "worst_kind": worst,
+        "worst_p95_ms": kinds[worst]["p95_ms"],
+        "bound_ms": BOUND_MS,
+        "within_bound": kinds[worst]["p95_ms"] < BOUND_MS,
+    }
+
+
+def measure(url: str, known: Known, *, requests: int) -> dict[str, dict[str, float]]:
+    """Ask each kind of question so many times; any answer but 200 ends the benchmark."""
+    chance = random.Random(11)  # noqa: S311 - the same questions in every run
+    measured: dict[str, dict[str, float]] = {}
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for kind, ask in KINDS.items():
+            times = sorted(_one(client, ask(chance, known)) for _ in range(requests))
+            measured[kind] = {
+                f"p{percent}_ms": round(times[min(len(times) * percent // 100, len(times) - 1)] * 1000, 2)
+                for percent in (50, 95, 99)
+            }
+    return measured
+
+
+def _one(client: httpx.Client, path: str) -> float:
+    started = time.perf_counter()
+    answer = client.get(path)
+    took = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise SystemExit(f"bench results: {path} gave {answer.status_code}: {answer.text[:300]}")
+    return took
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="autostack bench results", description=__doc__)
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows in the table (default: ten million)")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="questions of each kind")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    given = parser.parse_args()
+    report = run(rows=given.rows, requests=given.requests)
+    if given.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"{report['rows']:,} rows, filled in {report['filled_s']} s; milliseconds at p50, p95, p99:")
+        for kind, numbers in report["kinds"].items():
+            print(f"  {kind:34} {numbers['p50_ms']:8.2f} {numbers['p95_ms']:8.2f} {numbers['p99_ms']:8.2f}")
+        print(
+            f"worst p95: {report['worst_p95_ms']} ms ({report['worst_kind']}), the bound is {BOUND_MS:g} ms"
+        )
+    sys.exit(0 if report["within_bound"] else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Ten million rows in minutes: made by the server itself, hour by hour, as workers would have left them.
+
+Forty rows share a moment, as the rows of a flush do; one run has a segment an hour; versions follow each
+other and pods are renamed with them. The summary of minutes is counted from the rows afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+from harness.stored_rows import RUN, ResultsDatabase, position_id
+from questions import Known
+
+HOURS = 24
+FLUSH_ROWS = 40
+TRANSACTIONS = 500
+"""Fewer than a new server has had, so that all rows are final; (xact, id) orders them all the same."""
+
+ONE_HOUR = f"""
+INSERT INTO results (id, xact, expression, status, result, decimal, worker, version, revision, duration_us, created_at)
+SELECT
+    (left($1, 26) || lpad(to_hex(n), 10, '0'))::uuid,
+    (1 + n * {TRANSACTIONS} / $4)::text::xid8,
+    CASE WHEN n % 11 = 0 THEN 'factorial(' || n % 500 || ')'
+         WHEN n % 7 = 0 THEN n % 9973 || '/' || n % 5
+         ELSE abs(hashint4(n::int)) % 1000000 || '*' || abs(hashint4(n::int + 1)) % 10000 || '+' || n % 1000 END,
+    CASE WHEN n % 7 = 0 AND n % 5 = 0 AND n % 11 <> 0 THEN 'undefined' ELSE 'ok' END,
+    (hashint4(n::int)::bigint * 77)::text,
+    CASE WHEN n % 7 = 0 THEN '0.142857142857' END,
+    'worker-node-' || $5 || '-' || n % 3,
+    'v0.' || $5,
+    '0123456789ab',
+    800 + abs(hashint4(n::int)) % 20000,
+    $2::timestamptz + (n - $3) / {FLUSH_ROWS} * {FLUSH_ROWS} * $6::interval
+FROM generate_series($3::bigint, $3::bigint + $7::bigint - 1) AS n
+"""  # noqa: S608 - our own constants
+
+MINUTES = """
+INSERT INTO result_minutes
+SELECT minute, worker, version, status, sum(count)::bigint, array_agg(count ORDER BY bucket)
+FROM (
+    SELECT minute, worker, version, status, bucket, coalesce(counted.count, 0) AS count
+    FROM (SELECT DISTINCT date_trunc('minute', created_at) AS minute, worker, version, status FROM results) AS keys
+    CROSS JOIN generate_series(0, 12) AS bucket
+    LEFT JOIN (
+        SELECT date_trunc('minute', created_at) AS minute, worker, version, status,
+            width_bucket(duration_us, ARRAY[1001, 2001, 5001, 10001, 20001, 50001, 100001, 200001, 500001, 1000001,
+                2000001, 5000001]::bigint[]) AS bucket, count(*) AS count
+        FROM results GROUP BY 1, 2, 3, 4, 5
+    ) AS counted USING (minute, worker, version, status, bucket)
+) AS filled
+GROUP BY 1, 2, 3, 4
+"""
+
+
+async def fill(database: ResultsDatabase, *, rows: int) -> Known:
+    """Store so many rows over the last day, and say what is known of them."""
+    connection = await database.connect()
+    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS)
+    await connection.execute(f"SELECT ensure_partitions({HOURS}, 1)")
+    per_hour = rows // HOURS
+    for hour in range(HOURS):
+        start = first + timedelta(hours=hour)
+        await connection.execute(
+            ONE_HOUR,
+            str(position_id(0, segment=start)),
+            start,
+            hour * per_hour,
+            rows,
+            str(1 + hour // 4),
+            timedelta(hours=1) / per_hour,
+            per_hour,
+        )
+    await connection.execute(MINUTES)
+    await connection.execute("VACUUM ANALYZE")
+    known = await _known(connection, first=first, rows=per_hour * HOURS)
+    await connection.close()
+    return known
+
+
+async def _known(connection: asyncpg.Connection, *, first: datetime, rows: int) -> Known:
+    table, indexes = await connection.fetchrow(
+        "SELECT sum(pg_table_size(inhrelid))::bigint, sum(pg_indexes_size(inhrelid))::bigint"
+        " FROM pg_inherits WHERE inhparent = 'results'::regclass"
+    )
+    return Known(
+        first=first, hours=HOURS, rows=rows, run=f"{RUN:09x}", table_bytes=table, index_bytes=indexes
+    )
