@@ -82,7 +82,6 @@ EXTRA_SUBRESOURCES: dict[str, dict[str, Subresource]] = {
     "pods": {
         "attach": Subresource("PodAttachOptions", ("create", "get")),
         "binding": Subresource("Binding", ("create",)),
-        "ephemeralcontainers": Subresource("Pod", ()),
         "eviction": Subresource("Eviction", ("create",), "policy/v1"),
         "exec": Subresource("PodExecOptions", ("create", "get")),
         "log": Subresource("Pod", ("get",)),

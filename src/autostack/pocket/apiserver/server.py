@@ -7,8 +7,10 @@ server.close()` at the end. The fixture `pocket_api` does that. The kubelet join
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 
+from autostack.pocket.apiserver import expiry
 from autostack.pocket.apiserver.access.access import Access
 from autostack.pocket.apiserver.access.tokens import Tokens
 from autostack.pocket.apiserver.bootstrap import bootstrap
@@ -28,6 +30,7 @@ class ApiServer:
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._sweeping = asyncio.create_task(expiry.sweep_for_ever(core), name="event-expiry")
 
     @classmethod
     async def open(cls, journal: Journal, settings: ApiSettings | None = None) -> ApiServer:
@@ -62,4 +65,6 @@ class ApiServer:
 
     async def close(self) -> None:
         """End watches, finish writes, release the store."""
+        self._sweeping.cancel()
+        await asyncio.gather(self._sweeping, return_exceptions=True)
         await self.core.store.close()

@@ -34,15 +34,13 @@ INLINE = (
     "ingressRuleValue",
 )
 RENAMED = {"uID": "uid", "aPIGroup": "apiGroup"}
-ZERO_MATTERS = frozenset(
-    (
-        "replicas minReplicas backoffLimit completions parallelism revisionHistoryLimit partition suspend "
-        "terminationGracePeriodSeconds gracePeriodSeconds ttlSecondsAfterFinished "
-        "automountServiceAccountToken enableServiceLinks allowPrivilegeEscalation runAsNonRoot "
-        "readOnlyRootFilesystem runAsUser controller successfulJobsHistoryLimit failedJobsHistoryLimit "
-        "value orphanDependents optional"
-    ).split()
-)
+ZERO_MATTERS = frozenset((
+    "replicas", "minReplicas", "backoffLimit", "completions", "parallelism", "revisionHistoryLimit",
+    "partition", "suspend", "terminationGracePeriodSeconds", "gracePeriodSeconds",
+    "ttlSecondsAfterFinished", "automountServiceAccountToken", "enableServiceLinks",
+    "allowPrivilegeEscalation", "runAsNonRoot", "readOnlyRootFilesystem", "runAsUser", "controller",
+    "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "value", "orphanDependents", "optional",
+))  # fmt: skip
 Messages = dict[str, dict[str, tuple[str, str, int]]]
 
 

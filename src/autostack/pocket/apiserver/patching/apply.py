@@ -60,7 +60,8 @@ def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     for entry in others:
         owned_elsewhere = union(owned_elsewhere, entry.get("fieldsV1", {}))
     dropped = difference(difference(own.get("fieldsV1", {}) if own else {}, stated), owned_elsewhere)
-    for path in sorted(leaves(dropped), key=len, reverse=True):
+    # an item goes as a whole, before its key fields do, because it is found by them
+    for path in sorted(leaves(dropped), key=len):
         _remove(merged, path, schema)
     entry = entry_of(call, "Apply", stated)
     if own and own.get("fieldsV1") == stated:
