@@ -1,4 +1,4 @@
-"""A node of a test's own: an API server in memory and a kubelet that really runs pods, both in this process."""
+"""A node of a test's own: an API server in memory and a kubelet that really runs pods."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from harness.pocket_node import PocketNode, pod_object
 
 SLEEPS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
@@ -60,7 +60,7 @@ async def test_the_host_can_not_be_written(node: PocketNode) -> None:
         "mount -o remount,rw /usr 2>/dev/null && echo remounted; touch /usr/by-pod; echo done"
     )
     assert await said(node, "writer", script) == "done\n"
-    assert not Path("/usr/by-pod").exists()
+    assert "by-pod" not in os.listdir("/usr")
 
 
 async def test_an_exec_gains_no_rights_over_the_program(node: PocketNode) -> None:
@@ -111,5 +111,12 @@ async def test_no_secret_is_in_a_command_line(node: PocketNode) -> None:
     pod = pod_object("secret", SLEEPS, env=[{"name": "PASSWORD", "value": "hunter2hunter2"}])
     await node.create(pod)
     await node.ready("secret")
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not any(b"hunter2hunter2" in line for line in lines)
+    assert not [line for line in command_lines() if b"hunter2hunter2" in line]
+
+
+def command_lines() -> list[bytes]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes())
+    return found

@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 import pytest
+from harness.pocket_node import PocketNode, is_ready, pod_object
+from harness.waiting import eventually
 
 from autostack.pocket.errors import ApiError
 from autostack.pocket.node import LogOptions
-from harness.pocket_node import PocketNode, is_ready, pod_object
-from harness.waiting import eventually
 
 SLEEPS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from autostack.pocket.controllers.kinds import CONFIG_MAP
 from harness.pocket_node import PocketNode, pod_object
 from harness.waiting import eventually
+
+from autostack.pocket.controllers.kinds import CONFIG_MAP
 
 SLEEPS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 

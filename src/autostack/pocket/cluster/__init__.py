@@ -1,1 +1,1 @@
-"""One pocket cluster as a process: its folder, its addresses, start, stop, status, deletion, and the composition of its parts."""
+"""One pocket cluster as a process: its folder and addresses, its life, and how its parts are put together."""

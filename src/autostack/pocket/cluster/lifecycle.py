@@ -1,6 +1,7 @@
 """Start, stop, look at and delete a cluster, from outside its process.
 
-Whether the control plane lives is asked of the lock that it holds, never of a PID that may be another's. Every step can be repeated.
+Whether the control plane lives is asked of the lock that it holds, never of a PID that may be another's.
+Every step can be repeated.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def start(
 ) -> ClusterStatus:
     """Start the control plane and wait until it is ready; nothing happens when it is.
 
-    `ingress_port` gives the cluster Traefik at that port of 127.0.0.1; it is kept for later starts. A running cluster
-    is restarted for it, and its pods are not disturbed. Raises StartFailedError.
+    `ingress_port` gives the cluster Traefik at that port of 127.0.0.1; it is kept for later starts. A
+    running cluster is restarted for it, and its pods are not disturbed. Raises StartFailedError.
     """
     _check_programs()
     if ingress_port is not None and read_settings(places.settings).ingress_port != ingress_port:
@@ -159,7 +160,7 @@ def _end_of_log(places: ClusterPlaces) -> str:
 
 
 def stop(places: ClusterPlaces, *, keep_pods: bool = False, deadline_s: float = STOP_DEADLINE_S) -> None:
-    """End the control plane, and the pods with it unless they are to be kept. Nothing happens when all is stopped."""
+    """End the control plane, and the pods with it unless they are to be kept; safe to repeat."""
     pid = _told(places).get("pid")
     if is_running(places) and isinstance(pid, int):
         os.kill(pid, signal.SIGHUP if keep_pods else signal.SIGTERM)

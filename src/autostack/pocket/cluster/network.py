@@ -67,7 +67,7 @@ def claim(places: ClusterPlaces) -> tuple[Network, socket.socket]:
         listener = _bound(known)
         if listener is None:
             raise ClusterError(
-                f"{known.node_address}:{API_PORT} is in use by another program (another user's cluster?); stop that one"
+                f"{known.node_address}:{API_PORT} is in use (another user's cluster?); stop that program"
             )
         return known, listener
     taken = set(_taken_by_neighbours(places))

@@ -1,4 +1,4 @@
-"""Where one cluster keeps its things. Pure paths; `docs/contracts.md` names those that other parts rely on."""
+"""Where one cluster keeps its things. Pure paths; `docs/contracts.md` names those that others rely on."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def places_of(name: str | None = None, environment: Mapping[str, str] = os.environ) -> ClusterPlaces:
-    """The places of the named cluster, by default of $AUTOSTACK_CLUSTER; raises ClusterError for a bad name."""
+    """The places of a cluster, by default of $AUTOSTACK_CLUSTER; raises ClusterError for a bad name."""
     chosen = name or environment.get("AUTOSTACK_CLUSTER") or "default"
     if not _NAME.fullmatch(chosen):
         raise ClusterError(f"cluster name {chosen!r}: use up to 40 lower-case letters, digits and dashes")

@@ -17,7 +17,7 @@ class ClusterSettings:
 
 
 def read_settings(file: Path) -> ClusterSettings:
-    """The kept settings, the defaults when there are none; raises InvalidStateError when the file is damaged."""
+    """The kept settings, or the defaults; raises InvalidStateError when the file is damaged."""
     try:
         return ClusterSettings(**json.loads(file.read_text()))
     except FileNotFoundError:

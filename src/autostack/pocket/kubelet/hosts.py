@@ -1,8 +1,8 @@
 """The names that a pod can resolve, as an /etc/hosts. Pure.
 
-Every Service of every namespace is there under the names that cluster DNS would give it, as seen from the pod's
-namespace: ClusterIP Services with their address, headless ones with all ready addresses (getaddrinfo returns all of
-them, as /etc/host.conf says `multi on`), StatefulSet pods with their stable names.
+Every Service of every namespace is there under the names that cluster DNS would give it, as seen from the
+pod's namespace: ClusterIP Services with their address, headless ones with all ready addresses (getaddrinfo
+returns all of them, as /etc/host.conf says `multi on`), StatefulSet pods with their stable names.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The kubelet's loop: pods of this node come, change and go; each has a task of its own.
 
-At the start, sandboxes that run are found first, then the stored pods are read: what belongs to one is adopted, all else is ended.
+At the start, sandboxes that run are found first, then the stored pods are read: what belongs to one is
+adopted, all else is ended.
 """
 
 from __future__ import annotations

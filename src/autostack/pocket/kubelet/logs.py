@@ -1,9 +1,10 @@
 """Container output: written by the program itself, bounded, and readable by time.
 
 The program's stdout and stderr are one append-only file, so nothing of ours is in the way and a crash of ours
-loses nothing. When it grows past its bound, the beginning is punched out of the file: offsets stay, no line that is being
-written is lost, and the disk space is free. Times are kept beside it: once a second, for a file that has grown, its size and
-the time. So `--timestamps` and `--since` are exact to a second, at the cost of one stat a second for each container.
+loses nothing. When it grows past its bound, the beginning is punched out of the file: offsets stay, no line
+that is being written is lost, and the disk space is free. Times are kept beside it: once a second, for a
+file that has grown, its size and the time. So `--timestamps` and `--since` are exact to a second, at the
+cost of one stat a second for each container.
 """
 
 from __future__ import annotations

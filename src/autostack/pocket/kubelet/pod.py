@@ -1,7 +1,8 @@
 """One pod on this node: volumes, init containers, containers, status, and its end.
 
-Its life runs until the containers are done, its object until somebody deletes it. The status is derived from the containers' views and
-written when it has changed; several changes that come together are one write.
+Its life runs until the containers are done, its object until somebody deletes it. The status is derived
+from the containers' views and written when it has changed; several changes that come together are one
+write.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A running container's probes: when to ask, and what follows from the answers.
 
-The start-up probe comes first; liveness and readiness begin when it has passed. Beside its schedule, a probe that
-decides whether the container is up is also tried at short, growing intervals until its first success, so a program that is ready
-at once is Ready at once; failures of these extra tries do not count.
+The start-up probe comes first; liveness and readiness begin when it has passed. Beside its schedule, a
+probe that decides whether the container is up is also tried at short, growing intervals until its first
+success, so a program that is ready at once is Ready at once; failures of these extra tries do not count.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TITLE = {"startup": "Startup", "liveness": "Liveness", "readiness": "Readiness"
 
 
 class Probes:
-    """The probes of one run. `started` and `ready` are called at changes, `unhealthy` once, when it must be killed."""
+    """The probes of one run, and whom to call at a change; `on_unhealthy` once, when it must be killed."""
 
     def __init__(
         self,

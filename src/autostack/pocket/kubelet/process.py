@@ -1,9 +1,9 @@
 """One sandbox as a process: started, adopted, signalled, and awaited by its pidfd.
 
 bwrap writes the program's PID and, when it ends, its exit code into the attempt's `status` file, which it
-holds open as descriptor 9. That open file is its identity: after a crash of ours a running sandbox is found by
-it, and no recorded number can be mistaken for a process that got it later. A sandbox whose exit code is not in the file has not
-run its program, or was killed from outside.
+holds open as descriptor 9. That open file is its identity: after a crash of ours a running sandbox is found
+by it, and no recorded number can be mistaken for a process that got it later. A sandbox whose exit code is
+not in the file has not run its program, or was killed from outside.
 """
 
 from __future__ import annotations
@@ -102,10 +102,14 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
 
 
 async def _executed(process: Process) -> None:
-    """Wait until bwrap has made the mounts and become the program: before, the host's root can still be seen in there."""
+    """Wait until bwrap has made the mounts and become the program.
+
+    Before, who enters its namespaces could still see the host's root. Nothing tells of that moment, so it is
+    looked for.
+    """
     try:
         async with asyncio.timeout(START_DEADLINE_S):
-            while not process.ended.done() and not executes_program(process.child_pid):
+            while not (process.ended.done() or executes_program(process.child_pid)):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(EXECUTED_LOOK_S)
     except TimeoutError:
         process.signal(signal.SIGKILL)

@@ -1,6 +1,7 @@
 """When a container that ended runs again. Pure; Kubernetes' arithmetic.
 
-The first restart is at once; then 10 s, doubled each time up to 5 minutes, and forgotten when nothing ended for 10 minutes.
+The first restart is at once; then 10 s, doubled each time up to 5 minutes, and forgotten when nothing ended
+for 10 minutes.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Sandbox:
 
 
 def bwrap_arguments(sandbox: Sandbox) -> list[str]:
-    """The options for `bwrap --args`, in the order in which they take effect; the command is not among them."""
+    """The options for `bwrap --args`, in the order in which they take effect, without the command."""
     arguments = [
         "--unshare-user", "--uid", str(sandbox.uid), "--gid", str(sandbox.gid),
         "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--hostname", sandbox.hostname,
@@ -57,7 +57,7 @@ def bwrap_arguments(sandbox: Sandbox) -> list[str]:
 
 
 def outermost_first(mounts: Iterable[Mount]) -> list[Mount]:
-    """Mounts in an order that lets one be inside another; the later of two at one path wins, as in the pod."""
+    """Mounts in an order that lets one be inside another; the later of two at one path wins."""
     at: dict[str, Mount] = {}
     for mount in mounts:
         at.pop(mount.target, None)

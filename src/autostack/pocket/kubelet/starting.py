@@ -86,7 +86,8 @@ async def start_attempt(
     read_only = bool(security_of(pod.object, container).get("readOnlyRootFilesystem"))
     working_dir = container.get("workingDir") or image.working_dir
     started = Started(
-        container_id=f"bubblewrap://{secrets.token_hex(32)}", image=container["image"], image_id=image.image_id,
+        container_id=f"bubblewrap://{secrets.token_hex(32)}", image=container["image"],
+        image_id=image.image_id,
         started_at=time.time(), boot_id=boot_id(), stop_signal=image.stop_signal, working_dir=working_dir,
         environment=environment,
     )  # fmt: skip

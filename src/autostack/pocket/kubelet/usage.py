@@ -1,6 +1,7 @@
 """What containers use, sampled from cgroups or, where there are none, from /proc.
 
-Without cgroups the kubelet is also the one that keeps memory limits: a container above its limit at a sample is killed as OOMKilled.
+Without cgroups the kubelet is also the one that keeps memory limits: a container above its limit at a
+sample is killed as OOMKilled.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""A container's root: the folder that is its writable layer, and what of the host and the image is mounted over it.
+"""A container's root: the folder that is its writable layer, and what of the host and the image is mounted
+over it.
 
-An image without its own userland stands on the host's: /usr's folders, certificates and our Python, read-only.
-Its files are mounted read-only when the root is read-only, and copied when the container may write to them. An image that brings
-/bin is a root by itself. The names that a runtime provides (hosts, hostname, resolv.conf) are symlinks to the pod's folder.
+An image without its own userland stands on the host's: /usr's folders, certificates and our Python,
+read-only. Its files are mounted read-only when the root is read-only, and copied when the container may
+write to them. An image that brings /bin is a root by itself. The names that a runtime provides (hosts,
+hostname, resolv.conf) are symlinks to the pod's folder.
 """
 
 from __future__ import annotations
@@ -23,13 +25,16 @@ PATH = f"{PYTHON}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 _USR = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share")
 _ETC = ("ssl/certs", "alternatives", "ld.so.cache", "mime.types")
 _FOLDERS = (
-    "etc", "etc/ssl", "home", "mnt", "opt", "root", "run", "srv", "sys", "proc", "dev", "tmp", "usr", "usr/local",
+    "etc", "etc/ssl", "home", "mnt", "opt", "root", "run", "srv", "sys", "proc", "dev", "tmp", "usr",
+    "usr/local",
     "usr/local/bin", "var", "var/lib", "var/log", "var/tmp", "var/run",
 )  # fmt: skip
 _PROVIDED = ("hosts", "hostname", "resolv.conf")
 _FILES = {
     "host.conf": "multi on\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
+    "nsswitch.conf": (
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n"
+    ),
     "group": "root:x:0:\npostgres:x:999:\nnogroup:x:65534:\n",
 }
 _ACCOUNTS = """root:x:0:0:root:/root:/bin/sh
@@ -59,7 +64,8 @@ def host_mounts() -> list[Mount]:
 def make_root(
     folder: Path, image: Image, *, read_only: bool, working_dir: str, mounts: Sequence[Mount]
 ) -> tuple[Path, list[Mount]]:
-    """Prepare the root; returns it with the mounts that belong to it. Raises StartError with what is impossible.
+    """Prepare the root; returns it with the mounts that belong to it. Raises StartError with what is
+    impossible.
 
     `mounts` are the pod's own, whose mount points are made where no other mount covers them.
     """
@@ -128,7 +134,7 @@ def _lay(tree: Path, root: Path, host: Sequence[Mount], *, read_only: bool) -> l
             path = inside / entry.name
             if f"/{path}" in covered:
                 raise StartError(
-                    f"the image has files in /{path}, which is the host's; only an image with its own /bin may"
+                    f"the image has files in /{path}, which is the host's; an image with its own /bin may"
                 )
             if str(path) in _FOLDERS and entry.is_dir():
                 pending.append(path)
