@@ -20,6 +20,7 @@ import asyncpg
 import uvloop
 from harness.postgres import PostgresServer
 from load import Outcome, closed_loop, open_loop
+from profiles import read_profile
 from servers import pgbench_per_second, running
 
 CONNECTIONS = 128
@@ -114,17 +115,33 @@ def measure(bench: Bench, *, say: bool) -> dict[str, float]:
     return figures
 
 
+def profile(bench: Bench) -> str:
+    """Where one worker's time goes under the closed loop."""
+    writer = bench.postgres.environment(user="autostack_writer", password=WRITER_PASSWORD)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "worker.profile"
+        script = str(Path(__file__).parent / "profiled.py")
+        with running([script], {**writer, "PROFILE_TO": str(file)}) as servers:
+            outcome = bench.stage([servers[0].url], "results")
+        answers = round(outcome.per_second * (bench.warm_s + bench.measure_s))
+        return read_profile(file, answers=answers)
+
+
 def main() -> None:
     """Run it."""
     parser = argparse.ArgumentParser(prog="autostack bench throughput", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout, and nothing else")
     parser.add_argument("--seconds", type=float, default=10, help="measured time of each stage")
     parser.add_argument("--warm", type=float, default=2, help="time before it that does not count")
+    parser.add_argument("--profile", action="store_true", help="only show where a worker's time goes")
     arguments = parser.parse_args()
     postgres = PostgresServer.create()
     try:
         _prepare(postgres)
         bench = Bench(postgres, arguments.warm, arguments.seconds)
+        if arguments.profile:
+            print(profile(bench))
+            return
         figures = measure(bench, say=not arguments.json)
     finally:
         postgres.remove()

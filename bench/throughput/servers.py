@@ -40,7 +40,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(command: list[str], environment: Mapping[str, str], *, count: int = 1) -> Iterator[list[Server]]:
-    """Some processes of one kind, each on its own address, until all are ready; killed at the end."""
+    """Some processes of one kind, each on its own address, until all are ready; ended at the end."""
     servers: list[Server] = []
     with contextlib.ExitStack() as stack:
         for number in range(count):
@@ -50,15 +50,23 @@ def running(command: list[str], environment: Mapping[str, str], *, count: int = 
                     [sys.executable, *command],
                     env={
                         **os.environ, **environment, "LISTEN_HOST": host, "LISTEN_PORT": str(port),
-                        "POD_NAME": f"bench-{number}", "LOG_LEVEL": "warning",
+                        "POD_NAME": f"bench-{number}", "LOG_LEVEL": "warning", "DRAIN_DELAY_S": "0",
                     },
                 )
             )  # fmt: skip
-            stack.callback(process.kill)
+            stack.callback(_end, process)
             servers.append(Server(f"http://{host}:{port}", process.pid))
         for server in servers:
             eventually_sync(partial(_is_ready, server.url), within_s=60, what="server ready")
         yield servers
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _is_ready(url: str) -> bool:
