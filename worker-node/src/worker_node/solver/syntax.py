@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import NamedTuple
 
 from worker_node.solver.errors import ExpressionSyntaxError, LimitError
 from worker_node.solver.limits import MAX_ARGUMENTS, MAX_LENGTH, MAX_NESTING
@@ -49,12 +48,11 @@ path.
 """
 
 
-class _Pending(NamedTuple):
-    """An operator or an opening parenthesis that waits for its right side."""
-
-    name: str  # an operator, `neg`, `pos`, or a function's name (empty for plain parentheses) before `(`
-    precedence: int  # 0 for parentheses, which nothing but `)` removes
-    position: int
+_Pending = tuple[str, int, int]
+"""An operator or an opening parenthesis that waits for its right side: its name (an operator, `neg`, `pos`,
+or before `(` a function's name, empty for plain parentheses), its precedence (0 for parentheses, which
+nothing but `)` removes), its position.
+"""
 
 
 class _Parser:
@@ -97,9 +95,9 @@ class _Parser:
             if text == "(":
                 self.open("", position)
             elif text == "-":
-                self.waiting.append(_Pending("neg", _UNARY_PRECEDENCE, position))
+                self.waiting.append(("neg", _UNARY_PRECEDENCE, position))
             elif text == "+":
-                self.waiting.append(_Pending("pos", _UNARY_PRECEDENCE, position))
+                self.waiting.append(("pos", _UNARY_PRECEDENCE, position))
             else:
                 raise self._missing_operand(text, position)
         elif text == ")":
@@ -119,18 +117,18 @@ class _Parser:
                 limit="nesting",
                 allowed=MAX_NESTING,
             )
-        self.waiting.append(_Pending(function, 0, position))
+        self.waiting.append((function, 0, position))
         self.arguments.append(1)
 
     def infix(self, operator: str, position: int) -> None:
         precedence = _PRECEDENCE[operator]
         self._emit_down_to(precedence + (operator == "**"))
-        self.waiting.append(_Pending(operator, precedence, position))
+        self.waiting.append((operator, precedence, position))
         self.wants_operand = True
 
     def comma(self, position: int) -> None:
         self._emit_down_to(1)
-        if not self.waiting or not self.waiting[-1].name:
+        if not self.waiting or not self.waiting[-1][0]:
             raise ExpressionSyntaxError(f"the comma at position {position} separates no arguments", position)
         self.arguments[-1] += 1
         self.wants_operand = True
@@ -139,11 +137,11 @@ class _Parser:
         self._emit_down_to(1)
         if not self.waiting:
             raise ExpressionSyntaxError(f"the ) at position {position} closes nothing", position)
-        opened = self.waiting.pop()
+        function, _, opened = self.waiting.pop()
         count = self.arguments.pop()
-        if opened.name:
-            _check_arity(opened, count)
-            self.steps.append((CALL, opened.name, count, opened.position))
+        if function:
+            _check_arity(function, opened, count)
+            self.steps.append((CALL, function, count, opened))
 
     def finish(self) -> list[Step]:
         end = len(self.expression) + 1
@@ -152,7 +150,7 @@ class _Parser:
             raise ExpressionSyntaxError(f"{what} is missing at the end, position {end}", end)
         self._emit_down_to(1)
         if self.waiting:
-            opened = self.waiting[-1].position
+            _, _, opened = self.waiting[-1]
             raise ExpressionSyntaxError(f"the ( at position {opened} is still open at position {end}", end)
         for _, name, _, position in self.steps[:-1]:
             if name == "factor":
@@ -164,7 +162,7 @@ class _Parser:
 
     def _emit_down_to(self, precedence: int) -> None:
         waiting, steps = self.waiting, self.steps
-        while waiting and waiting[-1].precedence >= precedence:
+        while waiting and waiting[-1][1] >= precedence:
             name, _, position = waiting.pop()
             if name == "neg":
                 steps.append((NEGATE, "-", 0, position))
@@ -172,10 +170,11 @@ class _Parser:
                 steps.append((BINARY, name, 0, position))
 
     def _missing_operand(self, text: str, position: int) -> ExpressionSyntaxError:
-        if text == ")" and self.waiting and self.waiting[-1].precedence == 0 and self.waiting[-1].name:
-            opened = self.waiting[-1]
-            if self.expression[: position - 1].rstrip(" \t\r\n").endswith("("):
-                return _wrong_arity(opened, 0)
+        if text == ")" and self.waiting:
+            name, precedence, opened = self.waiting[-1]
+            is_empty_call = self.expression[: position - 1].rstrip(" \t\r\n").endswith("(")
+            if name and precedence == 0 and is_empty_call:
+                return _wrong_arity(name, opened, 0)
         return _unexpected(text, position, "a number, a function or (")
 
 
@@ -207,26 +206,24 @@ def parse(expression: str) -> list[Step]:
     return parser.finish()
 
 
-def _check_arity(opened: _Pending, count: int) -> None:
-    least, greatest = ARITY[opened.name]
+def _check_arity(function: str, position: int, count: int) -> None:
+    least, greatest = ARITY[function]
     if least <= count <= greatest:
         return
     if count > greatest == MAX_ARGUMENTS:
         raise LimitError(
-            f"{opened.name} at position {opened.position} has {count} arguments, {MAX_ARGUMENTS} are allowed",
-            opened.position,
+            f"{function} at position {position} has {count} arguments, {MAX_ARGUMENTS} are allowed",
+            position,
             limit="arguments",
             allowed=MAX_ARGUMENTS,
         )
-    raise _wrong_arity(opened, count)
+    raise _wrong_arity(function, position, count)
 
 
-def _wrong_arity(opened: _Pending, count: int) -> ExpressionSyntaxError:
-    least, greatest = ARITY[opened.name]
+def _wrong_arity(function: str, position: int, count: int) -> ExpressionSyntaxError:
+    least, greatest = ARITY[function]
     wanted = f"{'' if least == greatest else 'at least '}{least} argument{'s' * (least > 1)}"
-    return ExpressionSyntaxError(
-        f"{opened.name} at position {opened.position} takes {wanted}, not {count}", opened.position
-    )
+    return ExpressionSyntaxError(f"{function} at position {position} takes {wanted}, not {count}", position)
 
 
 def _decimal(text: str) -> Value:
