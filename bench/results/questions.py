@@ -70,8 +70,12 @@ QUESTIONS: dict[str, Callable[[random.Random, Known], dict[str, str]]] = {
         "expression": f"factorial({chance.randrange(500)})", "status": "undefined",
     },
     "common prefix": lambda chance, known: {"expression": "factorial(", "match": "prefix"},
-    "one-character prefix": lambda chance, known: {"expression": str(chance.randrange(1, 9)), "match": "prefix"},
-    "rare prefix": lambda chance, known: {"expression": f"{chance.randrange(10**5, 10**6)}*", "match": "prefix"},
+    "one-character prefix": lambda chance, known: {
+        "expression": str(chance.randrange(1, 9)), "match": "prefix",
+    },
+    "rare prefix": lambda chance, known: {
+        "expression": f"{chance.randrange(10**5, 10**6)}*", "match": "prefix",
+    },
     "prefix and worker": lambda chance, known: {
         "expression": f"{chance.randrange(10, 99)}", "match": "prefix", "worker": _pod(chance),
     },

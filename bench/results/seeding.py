@@ -18,13 +18,16 @@ TRANSACTIONS = 500
 """Fewer than a new server has had, so that all rows are final; (xact, id) orders them all the same."""
 
 ONE_HOUR = f"""
-INSERT INTO results (id, xact, expression, status, result, decimal, worker, version, revision, duration_us, created_at)
+INSERT INTO results (
+    id, xact, expression, status, result, decimal, worker, version, revision, duration_us, created_at
+)
 SELECT
     (left($1, 26) || lpad(to_hex(n), 10, '0'))::uuid,
     (1 + n * {TRANSACTIONS} / $4)::text::xid8,
     CASE WHEN n % 11 = 0 THEN 'factorial(' || n % 500 || ')'
          WHEN n % 7 = 0 THEN n % 9973 || '/' || n % 5
-         ELSE abs(hashint4(n::int)) % 1000000 || '*' || abs(hashint4(n::int + 1)) % 10000 || '+' || n % 1000 END,
+         ELSE abs(hashint4(n::int)) % 1000000 || '*'
+            || abs(hashint4(n::int + 1)) % 10000 || '+' || n % 1000 END,
     CASE WHEN n % 7 = 0 AND n % 5 = 0 AND n % 11 <> 0 THEN 'undefined' ELSE 'ok' END,
     (hashint4(n::int)::bigint * 77)::text,
     CASE WHEN n % 7 = 0 THEN '0.142857142857' END,
@@ -41,12 +44,14 @@ INSERT INTO result_minutes
 SELECT minute, worker, version, status, sum(count)::bigint, array_agg(count ORDER BY bucket)
 FROM (
     SELECT minute, worker, version, status, bucket, coalesce(counted.count, 0) AS count
-    FROM (SELECT DISTINCT date_trunc('minute', created_at) AS minute, worker, version, status FROM results) AS keys
+    FROM (
+        SELECT DISTINCT date_trunc('minute', created_at) AS minute, worker, version, status FROM results
+    ) AS keys
     CROSS JOIN generate_series(0, 12) AS bucket
     LEFT JOIN (
         SELECT date_trunc('minute', created_at) AS minute, worker, version, status,
-            width_bucket(duration_us, ARRAY[1001, 2001, 5001, 10001, 20001, 50001, 100001, 200001, 500001, 1000001,
-                2000001, 5000001]::bigint[]) AS bucket, count(*) AS count
+            width_bucket(duration_us, ARRAY[1001, 2001, 5001, 10001, 20001, 50001, 100001, 200001, 500001,
+                1000001, 2000001, 5000001]::bigint[]) AS bucket, count(*) AS count
         FROM results GROUP BY 1, 2, 3, 4, 5
     ) AS counted USING (minute, worker, version, status, bucket)
 ) AS filled

@@ -1,4 +1,6 @@
-"""Every page of result-node as a person meets it: by sight, by keyboard, on a phone, in the dark, scriptless."""
+"""Every page of result-node as a person meets it: by sight, by keyboard, on a phone, in the dark,
+scriptless.
+"""
 
 from __future__ import annotations
 
