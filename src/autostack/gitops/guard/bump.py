@@ -55,5 +55,5 @@ def revert_message(commit: str, broken: dict[Release, str]) -> str:
     """The revert commit's message: for people first, then a trailer an app for the tools."""
     names = ", ".join(f"{release.app} {release.version}" for release in broken)
     reasons = "\n".join(f"- {release.app} {release.version}: {why}" for release, why in broken.items())
-    trailers = "\n".join(f"{REVERT_TRAILER}: {commit} {release.app} {' '.join(why.split())}" for release, why in broken.items())
+    trailers = "\n".join(f"{REVERT_TRAILER}: {commit} {release.app} {release.version} {' '.join(why.split())}" for release, why in broken.items())
     return f"Revert {names}\n\nThe release guard watched the rollout and found:\n{reasons}\n\n{trailers}\n"

@@ -1,0 +1,87 @@
+"""The guard's decisions: which commit is a bump, what breaks a release, what the reversal changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from autostack.gitops.errors import SpecError
+from autostack.gitops.guard.bump import Release, releases, restored, revert_message, reverted_commits
+from autostack.gitops.guard.objective import Measured, Objective, judge, read
+from autostack.gitops.guard.prometheus import queries
+
+NEW, OLD, OTHER = "a" * 64, "b" * 64, "c" * 64
+WORKER = Release("worker-node", "v0.5", f"sha256:{NEW}")
+MESSAGE = f"Ship worker-node v0.5\n\nAutostack-Bump: worker-node v0.5 sha256:{NEW}\nAutostack-Bump: result-node v0.3 sha256:{OTHER}\n"
+
+
+def test_a_bump_commit_is_known_by_its_trailers() -> None:
+    assert releases(MESSAGE) == [WORKER, Release("result-node", "v0.3", f"sha256:{OTHER}")]
+    assert releases("Autostack-Bump in prose is no trailer") == []
+
+
+def test_only_the_broken_release_is_put_back() -> None:
+    text = (
+        f"image: ghcr.io/auto-stack/worker-node:v0.5@sha256:{NEW}  # edited by the pipeline\n"
+        f"image: ghcr.io/auto-stack/result-node:v0.3@sha256:{OTHER}\nreplicas: 3\n"
+    )
+    previous = f"ghcr.io/auto-stack/worker-node:v0.4@sha256:{OLD}"
+    after = restored(text, WORKER, previous)
+    assert f"image: {previous}  # edited by the pipeline" in after
+    assert f"result-node:v0.3@sha256:{OTHER}" in after
+
+
+def test_a_reference_that_has_moved_on_is_left_alone() -> None:
+    text = f"image: ghcr.io/auto-stack/worker-node:v0.6@sha256:{OTHER}\n"
+    assert restored(text, WORKER, "x") == text
+
+
+def test_the_revert_says_why_and_is_found_again() -> None:
+    message = revert_message("d" * 40, {WORKER: "P95 900 ms\nis over 500 ms"})
+    assert message.startswith("Revert worker-node v0.5\n")
+    assert f"Autostack-Revert: {'d' * 40} worker-node v0.5 P95 900 ms is over 500 ms\n" in message
+    assert reverted_commits([message]) == {"d" * 40}
+
+
+GOAL = Objective()
+WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seen", "rollout_s", "ready_s", "broken", "over"),
+    [
+        (Measured(ready=False), 10, 0, "", False),
+        (Measured(ready=False), 61, 0, "not ready within 60 s", True),
+        (Measured(ready=False, failure="pod x keeps crashing"), 5, 0, "keeps crashing", True),
+        (WELL, 20, 10, "", False),
+        (WELL, 40, 30, "", True),
+        (Measured(ready=True, requests=1000, error_rate=0.2, p95_s=0.01), 20, 5, "error rate 20.0%", True),
+        (Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.9), 20, 5, "P95 900 ms", True),
+        (Measured(ready=True, requests=3, error_rate=1.0, p95_s=9), 20, 5, "", False),
+        (Measured(ready=False, requests=1000, error_rate=0.0, p95_s=0.01), 90, 20, "", False),
+    ],
+)  # fmt: skip
+def test_the_verdict_follows_the_objective(seen: Measured, rollout_s: float, ready_s: float, broken: str, over: bool) -> None:
+    verdict = judge(GOAL, seen, rollout_s=rollout_s, ready_for_s=ready_s)
+    assert verdict.over is over
+    assert (broken in verdict.broken) if broken else not verdict.broken
+
+
+def test_without_prometheus_only_readiness_is_judged_and_that_is_said() -> None:
+    verdict = judge(GOAL, Measured(ready=True), rollout_s=40, ready_for_s=30)
+    assert verdict.over
+    assert "only readiness" in verdict.note
+
+
+def test_annotations_tune_the_objective_and_typing_errors_are_refused() -> None:
+    assert read({"guard.autostack.dev/max-p95": "2s", "other": "x"}).max_p95_s == 2
+    with pytest.raises(SpecError, match="max-p59 is unknown"):
+        read({"guard.autostack.dev/max-p59": "2s"})
+    with pytest.raises(SpecError, match="true or false"):
+        read({"guard.autostack.dev/enabled": "no"})
+
+
+def test_the_queries_ask_about_the_releases_own_pods() -> None:
+    asked = queries("worker-node", [("auto-stack", "worker-node-1-a"), ("auto-stack", "worker-node-1-b")], 30)
+    assert 'pod=~"worker\\\\-node\\\\-1\\\\-a|worker\\\\-node\\\\-1\\\\-b"' in asked["p95"]
+    assert "worker_calculation_duration_seconds_bucket" in asked["p95"]
+    assert "http_request_duration_seconds_bucket" in queries("result-node", [("n", "p")], 30)["p95"]
