@@ -67,7 +67,7 @@ def _inside(tree: Path, path: PurePosixPath) -> Path:
     current = tree
     for part in path.parts[:-1]:
         current = _resolve(tree, current / part, depth=0)
-        current.mkdir(exist_ok=True)
+        current.mkdir(parents=True, exist_ok=True)
     return current / path.name
 
 

@@ -1,0 +1,122 @@
+"""References, verified layouts and unpacked layers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autostack.pocket.images.catalogue import find_native
+from autostack.pocket.images.errors import InvalidReferenceError, PullError
+from autostack.pocket.images.layout import read_manifest
+from autostack.pocket.images.reference import always_pulled, parse_reference
+from autostack.pocket.images.unpack import unpacked
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "repository", "tag", "digest"),
+    [
+        ("postgres:18", "docker.io/library/postgres", "18", None),
+        ("busybox", "docker.io/library/busybox", "latest", None),
+        ("prom/prometheus:v2.42.0", "docker.io/prom/prometheus", "v2.42.0", None),
+        ("localhost:5000/a/b", "localhost:5000/a/b", "latest", None),
+        (f"ghcr.io/auto-stack/worker-node:v0.5@{DIGEST}", "ghcr.io/auto-stack/worker-node", "v0.5", DIGEST),
+        (f"quay.io/prometheus/node-exporter@{DIGEST}", "quay.io/prometheus/node-exporter", None, DIGEST),
+    ],
+)
+def test_a_reference_is_read_as_docker_reads_it(
+    text: str, repository: str, tag: str | None, digest: str | None
+) -> None:
+    found = parse_reference(text)
+    assert (found.repository, found.tag, found.digest) == (repository, tag, digest)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "UPPER/x", "a b", "x@sha256:12", "x:", "../x", "x//y", "ghcr.io/x:tag!"]
+)
+def test_what_is_no_reference_is_refused(text: str) -> None:
+    with pytest.raises(InvalidReferenceError):
+        parse_reference(text)
+
+
+@given(st.text())
+def test_any_text_is_a_reference_or_a_clear_error(text: str) -> None:
+    try:
+        assert ".." not in parse_reference(text).path.split("/")
+    except InvalidReferenceError as error:
+        assert "image" in str(error)
+
+
+def test_latest_is_always_looked_up_unless_the_policy_says_otherwise() -> None:
+    assert always_pulled(parse_reference("x"), None)
+    assert not always_pulled(parse_reference("x:v1"), None)
+    assert not always_pulled(parse_reference("x"), "IfNotPresent")
+    assert always_pulled(parse_reference("x:v1"), "Always")
+
+
+@pytest.mark.parametrize(
+    "name", ["postgres", "quay.io/prometheus/prometheus", "traefik", "ghcr.io/auto-stack/autostack"]
+)
+def test_the_catalogue_knows_public_names(name: str) -> None:
+    assert find_native(parse_reference(name)) is not None
+
+
+def test_a_tag_that_is_not_there_is_named(tmp_path: Path) -> None:
+    layout = tmp_path / "ghcr.io/x/y"
+    layout.mkdir(parents=True)
+    (layout / "index.json").write_text(json.dumps({"manifests": []}))
+    with pytest.raises(PullError, match="tag 'v9' not found"):
+        read_manifest(tmp_path, parse_reference("ghcr.io/x/y:v9"))
+
+
+def layer(folder: Path, *entries: tuple[str, str | None]) -> tuple[str, Path]:
+    """A tar with files (name, content) or folders (name, None)."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, text in entries:
+            info = tarfile.TarInfo(name)
+            info.type = tarfile.DIRTYPE if text is None else tarfile.REGTYPE
+            info.mode, info.size = 0o755, len(text or "")
+            tar.addfile(info, io.BytesIO((text or "").encode()))
+    digest = hashlib.sha256(archive.getvalue()).hexdigest()
+    path = folder / digest
+    path.write_bytes(archive.getvalue())
+    return f"sha256:{digest}", path
+
+
+def test_whiteouts_remove_and_later_layers_win(tmp_path: Path) -> None:
+    lower = layer(tmp_path, ("a/one", "1"), ("a/two", "2"), ("b/three", "3"))
+    upper = layer(tmp_path, ("a/.wh.one", ""), ("a/two", "new"), ("b/.wh..wh..opq", ""), ("b/four", "4"))
+    tree = unpacked(tmp_path / "cache", [lower, upper])
+    found = {str(path.relative_to(tree)): path.read_text() for path in tree.rglob("*") if path.is_file()}
+    assert found == {"a/two": "new", "b/four": "4"}
+    assert unpacked(tmp_path / "cache", [lower, upper]) == tree
+
+
+def test_an_entry_that_leaves_the_image_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PullError, match="leaves the image"):
+        unpacked(tmp_path / "cache", [layer(tmp_path, ("../evil", "x"))])
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == []
+
+
+def test_a_symlink_does_not_lead_out_of_the_tree(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        link = tarfile.TarInfo("out")
+        link.type, link.linkname = tarfile.SYMTYPE, "/../../" + str(tmp_path)
+        tar.addfile(link)
+        info = tarfile.TarInfo("out/evil")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"x"))
+    path = tmp_path / "layer"
+    path.write_bytes(archive.getvalue())
+    unpacked(tmp_path / "cache", [("sha256:x", path)])
+    assert not (tmp_path / "evil").exists()
