@@ -91,6 +91,15 @@ def build(
 
 
 @app.command()
+def warm(head: Head = "HEAD", checkout: Checkout = HERE, cluster: Cluster = None) -> None:
+    """Install and compile the packages of all applications into the cache, so that first images are quick."""
+    from autostack.pipeline.images.build import warm_packages
+
+    apps = warm_packages(_repository(checkout), head, _places(cluster).cache)
+    typer.echo(f"the packages of {', '.join(apps)} are in the cache")
+
+
+@app.command()
 def push(
     name: Annotated[str, typer.Argument(metavar="APP")],
     version: Annotated[str, typer.Option("--version", help="The version that was built.")],

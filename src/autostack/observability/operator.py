@@ -198,11 +198,12 @@ async def operate(settings: Settings, *, once: bool = False) -> None:
         client = AsyncClient(KubeConfig.from_env(), trust_env=False)
     except ConfigError as error:
         raise UnavailableError(f"no cluster is configured: {error}") from error
-    operator = Operator(settings, client)
-    if once:
+    async with client:
+        operator = Operator(settings, client)
+        if not once:
+            await operator.run(stop)
+            return
         try:
             await operator.write_once()
         except (ApiError, httpx2.HTTPError) as error:
             raise UnavailableError(f"the Kubernetes API did not answer: {error}") from error
-    else:
-        await operator.run(stop)

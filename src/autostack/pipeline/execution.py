@@ -18,13 +18,14 @@ from typing import IO
 from autostack.pipeline.errors import TestsFailedError
 from autostack.pipeline.images.build import BuiltImage, build_image, push_image
 from autostack.pipeline.images.layout import Layout
+from autostack.pipeline.locks import exclusive
 from autostack.pipeline.manifest import Pinned
 from autostack.pipeline.places import Places
 from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, AppPlan, Plan
 from autostack.pipeline.planning import plan_commit, snapshot
 from autostack.pipeline.release import Target, missing_images, release
 from autostack.pipeline.releases import Release
-from autostack.pipeline.runs import Run, exclusive
+from autostack.pipeline.runs import Run
 from autostack.pipeline.testing import run_tests
 
 _WORKERS = 4

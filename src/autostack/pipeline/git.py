@@ -61,7 +61,10 @@ class Repository:
 
     def commit(self, revision: str) -> str:
         """The commit's full id; raises GitError when there is no such commit."""
-        return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        try:
+            return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except GitError as error:
+            raise GitError(f"there is no commit {revision!r} in {self.path}") from error
 
     def has_commit(self, revision: str) -> bool:
         """Whether the object is here and is a commit."""

@@ -20,14 +20,18 @@ def request_refresh(kubeconfig: Path) -> str:
     from lightkube import ApiError, Client, KubeConfig  # noqa: PLC0415
     from lightkube.core.exceptions import ConfigError  # noqa: PLC0415
     from lightkube.generic_resource import create_namespaced_resource  # noqa: PLC0415
+    from lightkube.types import PatchType  # noqa: PLC0415
 
     application = create_namespaced_resource("argoproj.io", "v1alpha1", "Application", "applications")
+    change = {"metadata": {"annotations": {REFRESH: "normal"}}}
     try:
         config = KubeConfig.from_file(str(kubeconfig)).get()
-        client = Client(config, namespace=NAMESPACE, timeout=httpx2.Timeout(3), trust_env=False)
-        names = [one.metadata.name for one in client.list(application) if one.metadata and one.metadata.name]
-        for name in names:
-            client.patch(application, name, {"metadata": {"annotations": {REFRESH: "normal"}}})
+        with Client(config, namespace=NAMESPACE, timeout=httpx2.Timeout(3), trust_env=False) as client:
+            found = client.list(application)
+            names = [one.metadata.name for one in found if one.metadata and one.metadata.name]
+            for name in names:
+                # A custom resource knows no strategic merge, which is lightkube's default.
+                client.patch(application, name, change, patch_type=PatchType.MERGE)
     except (ApiError, ConfigError, httpx2.HTTPError, OSError, ValueError) as error:
         return f"the cluster could not be told ({error}); it will look by itself within minutes"
     return f"asked to look: {', '.join(names)}" if names else "the cluster has no Application yet"

@@ -24,9 +24,10 @@ from autostack.errors import AutostackError
 from autostack.pipeline.errors import GitError
 from autostack.pipeline.execution import Execution, Outcome
 from autostack.pipeline.git import Identity, Repository
+from autostack.pipeline.locks import exclusive_if_free
 from autostack.pipeline.places import Places, places_of
 from autostack.pipeline.release import Target
-from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs, exclusive_if_free
+from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs
 
 NOTES = "refs/notes/autostack-ci"
 BRANCH = "main"

@@ -7,17 +7,16 @@ Files instead of a database: a person can read them, and there is one writer per
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from autostack.pipeline.errors import PipelineError
+from autostack.pipeline.locks import exclusive
 
 QUEUED, RUNNING, SUCCESS, FAILURE, ERROR, COALESCED = (
     "queued", "running", "success", "failure", "error", "coalesced",
@@ -91,7 +90,7 @@ class Runs:
         """A new run for a commit, or the one that there is (unless `again`, or something else is asked
         for).
         """
-        with self._locked():
+        with exclusive(self.folder / "queue.lock"):
             known = self.all()
             for run in reversed(known):
                 same = (run.head, run.only, run.initial) == (head, only, initial)
@@ -133,33 +132,6 @@ class Runs:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with exclusive(self.folder / "queue.lock"):
-            yield
-
-
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file; the lock ends with the process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def exclusive_if_free(path: Path) -> Iterator[bool]:
-    """Hold a lock file if nobody does; says whether."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def _read(path: Path) -> Run:

@@ -70,8 +70,7 @@ def build_image(
     workspace = read_workspace(tree, contents.at)
     closure = workspace.closure(workspace.app(app).name)
     subject = describe_subject(repository, head, app, version)
-    project = {path: contents.at(path) for path in _project_files(workspace)}
-
+    project = _project(workspace, contents)
     packages = packages_layer(app, project, cache)
     layout.put_file(packages.path, packages.descriptor)
     files = code_files(tree, closure)
@@ -81,6 +80,17 @@ def build_image(
     config = _put(layout, CONFIG, encode(image_config(subject, layers)))
     manifest = _put(layout, MANIFEST, encode(image_manifest(subject, config, layers)))
     return BuiltImage(subject, manifest, attach_sbom(layout, subject, manifest, project["uv.lock"], closure))
+
+
+def warm_packages(repository: Repository, head: str, cache: Path) -> tuple[str, ...]:
+    """Make the packages layers of all applications ahead, so that first images take as long as later ones."""
+    tree = repository.tree(repository.commit(head))
+    contents = _Contents(repository, {path: blob.id for path, blob in tree.items()})
+    workspace = read_workspace(tree, contents.at)
+    project = _project(workspace, contents)
+    for app in workspace.apps():
+        packages_layer(app, project, cache)
+    return workspace.apps()
 
 
 def push_image(image: BuiltImage, source: Layout, target: Layout) -> None:
@@ -145,10 +155,10 @@ def _put(layout: Layout, media_type: str, content: bytes) -> Descriptor:
     return descriptor
 
 
-def _project_files(workspace: Workspace) -> list[str]:
-    """What uv needs to install a member's packages; a workspace without a lock can't be built."""
+def _project(workspace: Workspace, contents: _Contents) -> dict[str, bytes]:
+    """What uv needs to install a member's packages; without a lock nothing can be built."""
     members = [f"{member.folder}/pyproject.toml" for member in workspace.members.values()]
-    return ["pyproject.toml", "uv.lock", *members]
+    return {path: contents.at(path) for path in ("pyproject.toml", "uv.lock", *members)}
 
 
 @dataclass(frozen=True, slots=True)

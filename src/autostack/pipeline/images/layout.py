@@ -8,18 +8,17 @@ is refused.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autostack.pipeline.errors import RegistryError, TagTakenError
 from autostack.pipeline.images.document import INDEX, Descriptor
+from autostack.pipeline.locks import exclusive
 
 TAG = "org.opencontainers.image.ref.name"
 
@@ -93,7 +92,7 @@ class Layout:
         notes = dict(annotations or {}) | ({TAG: tag} if tag else {})
         if notes:
             entry["annotations"] = notes
-        with self._locked():
+        with exclusive(self.folder / ".lock"):
             index = self._index()
             present = self.tags().get(tag) if tag else None
             if present is not None and present != descriptor.digest:
@@ -132,13 +131,6 @@ class Layout:
         if algorithm != "sha256" or len(value) != 64 or not value.isalnum():
             raise RegistryError(f"{digest!r} is not a sha256 digest")
         return self.folder / "blobs" / algorithm / value
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _write_whole(path: Path, content: bytes) -> None:

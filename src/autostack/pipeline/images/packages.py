@@ -25,6 +25,7 @@ from autostack.pipeline.errors import BuildError
 from autostack.pipeline.images.bytecode import bytecode, bytecode_path, interpreter_tag
 from autostack.pipeline.images.document import LAYER, SITE_PACKAGES, Descriptor
 from autostack.pipeline.images.layers import END, Entry, segment
+from autostack.pipeline.locks import exclusive
 
 FORMAT = "1"
 MTIME_S = 315532800  # 1980-01-01: a layer is shared by many commits, so it has the time of none
@@ -50,7 +51,8 @@ def packages_layer(app: str, project: Mapping[str, bytes], cache: Path) -> Packa
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="packages-", dir=cache) as scratch:
         site = _install(app, project, Path(scratch))
-        segments = _segments(site, cache / "packages")
+        with exclusive(cache / "packages.lock"):  # applications that start together share the work
+            segments = _segments(site, cache / "packages")
         layer = _assemble(segments, cache / "blobs", Path(scratch) / "layer.tar")
     _replace(record, json.dumps({"digest": layer.digest, "size": layer.size}).encode())
     return PackagesLayer(layer, cache / "blobs" / layer.digest)
