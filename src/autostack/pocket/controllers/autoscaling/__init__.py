@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from autostack.pocket.client import Object
@@ -33,11 +34,15 @@ from autostack.pocket.controllers.meta import (
     name_of,
     quantity,
     selects,
+    time_of,
     timestamp,
 )
 from autostack.pocket.errors import ApiError
 
 PERIOD_S = 15.0
+YOUNG_S = 1.0
+"""A new autoscaler is looked at this often until there are metrics. That there are none is told after one
+period only, which is when the upstream controller looks for the first time."""
 SCALABLE = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, REPLICA_SET)}
 LIMITS = {
     "TooManyReplicas": "the desired replica count is more than the maximum replica count",
@@ -84,15 +89,16 @@ def controller(cluster: Cluster) -> Controller:
         if autoscaler is None or is_deleting(autoscaler):
             memories.pop(key, None)
             return None
-        await evaluate(view, autoscaler, memories.setdefault(key, Memory()))
+        if not await evaluate(view, autoscaler, memories.setdefault(key, Memory())):
+            return YOUNG_S
         return PERIOD_S
 
     reads = (POD, *SCALABLE.values())
     return Controller("horizontal-pod-autoscaler", {AUTOSCALER: itself}, reconcile, reads=reads)
 
 
-async def evaluate(cluster: Cluster, autoscaler: Object, memory: Memory) -> None:
-    """Measure, decide, scale, and tell."""
+async def evaluate(cluster: Cluster, autoscaler: Object, memory: Memory) -> bool:
+    """Measure, decide, scale, and tell; False when a new one has nothing to measure yet."""
     conditions = list((autoscaler.get("status") or {}).get("conditions") or [])
     turn = Round(cluster, autoscaler, conditions)
     reference = autoscaler["spec"]["scaleTargetRef"]
@@ -102,7 +108,7 @@ async def evaluate(cluster: Cluster, autoscaler: Object, memory: Memory) -> None
         named = f"{reference['kind']} {reference['name']} is not there or can't be scaled"
         message = f"the HPA controller was unable to get the target's current scale: {named}"
         await turn.refuse("AbleToScale", "FailedGetScale", message)
-        return
+        return True
     turn.tell(
         "AbleToScale", "SucceededGetScale", "the HPA controller was able to get the target's current scale"
     )
@@ -111,13 +117,16 @@ async def evaluate(cluster: Cluster, autoscaler: Object, memory: Memory) -> None
         message = "scaling is disabled since the replica count of the target is zero"
         turn.tell("ScalingActive", "ScalingDisabled", message, status=False)
         await _write(turn, current, current, (autoscaler.get("status") or {}).get("currentMetrics") or [])
-        return
+        return True
     try:
         answers = await _measure(cluster, autoscaler, target, current)
     except NoMetricsError as error:
+        made = time_of(autoscaler["metadata"].get("creationTimestamp"))
+        if made and cluster.now() - made < timedelta(seconds=PERIOD_S):
+            return False
         message = f"the HPA was unable to compute the replica count: {error}"
         await turn.refuse("ScalingActive", "FailedGetResourceMetric", message)
-        return
+        return True
     turn.tell(
         "ScalingActive", "ValidMetricFound", "the HPA was able to successfully calculate a replica count"
     )
@@ -138,6 +147,7 @@ async def evaluate(cluster: Cluster, autoscaler: Object, memory: Memory) -> None
         memory.changes.append((cluster.now(), decided.replicas - current))
     shown = [_current_metric(aim, answer) for aim, answer in answers]
     await _write(turn, current, decided.replicas, shown, rescaled=decided.replicas != current)
+    return True
 
 
 def targets_of(spec: Mapping[str, Any]) -> list[Target]:
