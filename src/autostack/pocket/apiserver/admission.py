@@ -191,4 +191,7 @@ ON_CREATE: dict[str, Admit] = {
     "persistentvolumeclaims": admit_claim,
     "networkpolicies.networking.k8s.io": admit_policy,
 }
-ON_UPDATE: dict[str, Admit] = {"services": admit_service, "namespaces": lambda *_: None}
+ON_UPDATE: dict[str, Admit] = {
+    "services": admit_service,
+    "networkpolicies.networking.k8s.io": admit_policy,
+}

@@ -18,6 +18,7 @@ from autostack.pocket.apiserver.access.rbac import (
     is_subject,
 )
 from autostack.pocket.apiserver.call import Call, User
+from autostack.pocket.apiserver.selectors import from_label_selector
 from autostack.pocket.errors import ApiError, forbidden
 from autostack.pocket.store.journal import Key
 from autostack.pocket.store.store import Store
@@ -112,7 +113,18 @@ class Access:
         else:
             key = Key(f"roles.{RBAC_GROUP}", namespace, str(reference.get("name")))
         entry = self._store.get(key)
-        return tuple(entry.object.get("rules") or ()) if entry else ()
+        if entry is None:
+            return ()
+        return (*(entry.object.get("rules") or ()), *self._aggregated(entry.object))
+
+    def _aggregated(self, role: dict[str, Any]) -> Iterator[Rule]:
+        """The rules of the ClusterRoles that an aggregated one selects, looked up when they are needed."""
+        selectors = (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
+        terms = [from_label_selector(selector) for selector in selectors]
+        for entry in self._store.entries(f"clusterroles.{RBAC_GROUP}") if terms else ():
+            labels = entry.object["metadata"].get("labels") or {}
+            if any(all(term.matches(labels) for term in selector) for selector in terms):
+                yield from entry.object.get("rules") or ()
 
 
 def explain(user: User, attempt: Attempt) -> str:

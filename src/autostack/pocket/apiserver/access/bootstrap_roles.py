@@ -112,6 +112,8 @@ ROLES: dict[str, list[Object]] = {
         rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
     ],
 }
+# Operators add rules to these by ClusterRoles with a label.
+AGGREGATED = ("admin", "edit", "view")
 BINDINGS = {
     "cluster-admin": ("cluster-admin", "system:masters"),
     "system:discovery": ("system:discovery", "system:authenticated"),
@@ -123,7 +125,7 @@ BINDINGS = {
 
 def objects() -> list[Object]:
     """All of them, ready to be created."""
-    roles = [
+    roles: list[Object] = [
         {
             "apiVersion": f"{GROUP}/v1",
             "kind": "ClusterRole",
@@ -142,4 +144,9 @@ def objects() -> list[Object]:
         }
         for name, (role, group) in BINDINGS.items()
     ]
+    for role in roles:
+        name = role["metadata"]["name"]
+        if name in AGGREGATED:
+            labels = {f"{GROUP}/aggregate-to-{name}": "true"}
+            role["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": labels}]}
     return [*roles, *bindings]

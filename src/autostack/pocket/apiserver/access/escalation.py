@@ -13,6 +13,7 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.errors import forbidden
 
 Object = dict[str, Any]
+EVERYTHING: Object = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 ROLES = ("roles.rbac.authorization.k8s.io", "clusterroles.rbac.authorization.k8s.io")
 BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io")
 
@@ -20,6 +21,8 @@ BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.
 def check(core: Core, call: Call, new: Object, old: Object | None) -> None:
     """Raise 403 for a write that escalates."""
     storage = call.kind.storage
+    if new.get("aggregationRule") != (old or {}).get("aggregationRule"):
+        _check_rules(core, call, [EVERYTHING])
     if storage in ROLES and (old is None or new.get("rules") != old.get("rules")):
         if not _may(core, call, "escalate", call.kind.plural, call.name):
             _check_rules(core, call, list(new.get("rules") or ()))

@@ -110,6 +110,8 @@ async def serve(core: Core, entry: Entry) -> None:
     present = core.store.get(entry.key)
     if present is None:
         core.registry.set_custom(entry.key.name, [])
+        for instance in core.store.entries(entry.key.name):  # the resource is named as the definition is
+            await core.store.remove(instance.key, expected=None)
         return
     core.registry.set_custom(entry.key.name, kinds_of(definition))
     if not _is_established(definition):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -142,11 +143,8 @@ async def _patch(core: Core, request: Request, call: Call, body: Any) -> Object:
 
 def _stored_call(core: Core, call: Call) -> Call:
     """Events of events.k8s.io are written as what they are stored as."""
-    if call.kind.group == versions.EVENTS_GROUP:
-        stored = core.registry.find("", "v1", "events")
-        if stored is not None:
-            call.kind = stored
-    return call
+    stored = core.registry.find("", "v1", "events") if call.kind.group == versions.EVENTS_GROUP else None
+    return call if stored is None else replace(call, kind=stored)
 
 
 async def _virtual(core: Core, request: Request, call: Call, form: Accepted) -> Response:
