@@ -103,7 +103,7 @@ async def test_rows_of_the_same_moment_are_paged_without_loss(
         ({"run": f"{RUN:09x}"}, [0, 1, 2, 3, 4]),
         ({"run": "000000001"}, []),
     ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 async def test_a_filter_gives_exactly_what_matches(
     client: httpx.AsyncClient, owner: asyncpg.Connection, question: dict[str, str], matching: list[int]
