@@ -9,6 +9,9 @@ import pytest
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from service_kit import Phase, ProblemError, Service, ServiceSettings, build_application
+from service_kit.application import ServiceApplication
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 LIMIT = 1000
 
@@ -17,7 +20,7 @@ class Thing(BaseModel):
     size: int
 
 
-def example() -> tuple[Service[ServiceSettings], FastAPI]:
+def example() -> tuple[Service[ServiceSettings], ServiceApplication]:
     service = Service("example", ServiceSettings())
 
     @contextlib.asynccontextmanager
@@ -166,3 +169,41 @@ async def test_openapi_documents_problem_documents_and_not_fastapis_own_shape(
     refusal = document["paths"]["/things/{number}"]["post"]["responses"]["4XX"]
     assert "application/problem+json" in refusal["content"]
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+async def test_docs_is_one_page_with_every_operation_and_no_outside_asset(
+    client: httpx.AsyncClient,
+) -> None:
+    page = await client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for operation in ("GET /healthz", "GET /readyz", "POST /things/{number}"):
+        assert operation in page.text
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+
+
+async def test_a_hot_path_is_bounded_counted_and_answers_its_faults() -> None:
+    service, application = example()
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        body = await Request(scope, receive).body()
+        if body == b"fail":
+            raise RuntimeError("secret detail")
+        await Response(body)(scope, receive, send)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"x" * LIMIT
+        yield b"x"
+
+    application.add_hot_path("POST", "/hot", endpoint)
+    async with _client(application) as client:
+        assert (await client.post("/hot", content=b"echo")).text == "echo"
+        failed = await client.post("/hot", content=b"fail")
+        problem(failed, 500, "internal")
+        assert "secret detail" not in failed.text
+        problem(await client.post("/hot", content=b"x" * (LIMIT + 1)), 413, "body-too-large")
+        problem(await client.post("/hot", content=chunks()), 413, "body-too-large")
+        problem(await client.get("/hot"), 405, "method-not-allowed")
+    exposition = service.metrics.exposition().decode()
+    for status, count in ((200, 1), (413, 2), (500, 1)):
+        assert f'http_requests_total{{method="POST",route="/hot",status="{status}"}} {count}.0' in exposition

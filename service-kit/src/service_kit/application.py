@@ -10,12 +10,15 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from fastapi import FastAPI
+from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.edge import Edge
+from service_kit.errors import ProblemError
 from service_kit.probes import probe_routes
-from service_kit.problems import handle_problems, problem_response, problem_responses
+from service_kit.problems import handle_problems, problem_of, problem_response, problem_responses
+from service_kit.reference_page import reference_page
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
 
@@ -27,8 +30,8 @@ log = logging.getLogger(__name__)
 class ServiceApplication(FastAPI):
     """FastAPI with a bypass: a hot path goes straight to its ASGI endpoint.
 
-    The framework's layers cost a request several times what routing by one dictionary does. A hot endpoint
-    must answer ProblemError itself; what else it raises is still logged and answered as a problem document.
+    The framework's layers cost a request several times what routing by one dictionary does. What a hot
+    endpoint raises becomes a problem document, as everywhere.
     """
 
     _hot: dict[tuple[str, str], ASGIApp]
@@ -63,9 +66,12 @@ async def _answer_faults(endpoint: ASGIApp, scope: Scope, receive: Receive, send
 
     try:
         await endpoint(scope, receive, noting_send)
-    except Exception:
+    except Exception as error:
         if started:
             raise
+        if isinstance(error, ProblemError):
+            await problem_of(error)(scope, receive, send)
+            return
         log.exception("request failed", extra={"path": scope["path"]})
         await problem_response(500, "internal", "the service failed; its log has the reason")(
             scope, receive, send
@@ -90,10 +96,16 @@ def build_application(
         description=description,
         version=service.settings.app_version,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         responses=problem_responses("4XX", "5XX"),
     )
     handle_problems(application)
+
+    @application.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(reference_page(application.openapi()))
+
     application.include_router(probe_routes(service))
     edge = partial(
         Edge, metrics=service.http, route_of=_RouteNames(application), body_limit_bytes=body_limit_bytes

@@ -65,6 +65,13 @@ def problem_response(
     )
 
 
+def problem_of(error: ProblemError) -> Response:
+    """The document of a refusal that was raised."""
+    return problem_response(
+        error.status_code, error.kind, str(error.detail), headers=error.headers, fields=error.fields
+    )
+
+
 def handle_problems(application: FastAPI) -> None:
     """Make every refusal of the application a problem document."""
     application.add_exception_handler(HTTPException, _http_error)
@@ -82,9 +89,7 @@ def _title(status: int | str) -> str:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only; narrows it for mypy
     if isinstance(error, ProblemError):
-        return problem_response(
-            error.status_code, error.kind, str(error.detail), headers=error.headers, fields=error.fields
-        )
+        return problem_of(error)
     path = request.url.path[:_FOREIGN_CAP]
     details = {
         404: f"there is nothing at {path}",
