@@ -14,7 +14,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -105,15 +104,15 @@ def start(
         stop(places, keep_pods=True)
         _make_folders(places)
         write_settings(places.settings, ClusterSettings(ingress_port))
-    child: subprocess.Popen[bytes] | None = None
+    child: int | None = None
     if not is_running(places):
         child = _spawn(places)
     deadline = time.monotonic() + deadline_s
     while time.monotonic() < deadline:
-        if child is not None and child.poll() is not None:
+        if child is not None and _has_ended(child):
             raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
         told = _told(places)
-        if told.get("ready") and (child is None or told.get("pid") == child.pid):
+        if told.get("ready") and (child is None or told.get("pid") == child):
             return status(places)
         if child is None and not is_running(places):
             raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
@@ -129,19 +128,34 @@ def _check_programs() -> None:
         )
 
 
-def _spawn(places: ClusterPlaces) -> subprocess.Popen[bytes]:
+def _spawn(places: ClusterPlaces) -> int:
+    """Start the control plane in a session of its own; returns its PID."""
     _make_folders(places)
+    command = [sys.executable, "-m", "autostack.pocket.cluster", str(places.home), places.name]
     try:
         places.state.unlink(missing_ok=True)
         if places.log.exists() and places.log.stat().st_size > _LOG_BYTES:
             places.log.replace(places.log.with_suffix(".log.1"))
-        with places.log.open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "autostack.pocket.cluster", str(places.home), places.name],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
-            )  # fmt: skip
+        return os.posix_spawn(
+            "/bin/sh",
+            ["sh", "-c", 'cd / && exec "$@"', "sh", *command],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(places.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
     except OSError as error:
         raise StartFailedError(f"the cluster's folder {places.folder} can't be used: {error}") from error
+
+
+def _has_ended(child: int) -> bool:
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def _make_folders(places: ClusterPlaces) -> None:

@@ -26,7 +26,7 @@ from autostack.pocket.kubelet.sandbox import Mount, Sandbox, bwrap_arguments, mo
 from autostack.pocket.kubelet.status import ContainerView, Ended, PodView, phase_of, pod_status, qos_class
 
 FACTS = PodFacts("127.64.0.10", "127.64.0.1", 2, 8 << 30)
-NOTHING = Sources(lambda name: None, lambda name: None)
+NOTHING = Sources(lambda _name: None, lambda _name: None)
 
 
 def pod(policy: str = "Always", **container: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def test_references_expand_and_unknown_ones_stay() -> None:
 
 def test_the_environment_in_its_order() -> None:
     config = {"data": {"x": "from-map", "y": "2"}}
-    sources = Sources(lambda name: config if name == "c" else None, lambda name: None)
+    sources = Sources(lambda name: config if name == "c" else None, lambda _name: None)
     container = {
         "envFrom": [
             {"configMapRef": {"name": "c"}, "prefix": "P_"},
@@ -219,8 +219,8 @@ def test_names_of_services_as_a_pod_sees_them() -> None:
     from_a, from_b = service_lines("a", services, slices), service_lines("b", services, slices)
     assert "127.65.0.2 web.a.svc.cluster.local web.a.svc web.a web\n" in from_a
     assert (
-        "127.64.0.5 db-0.db.b.svc.cluster.local db-0.db.b.svc db-0.db.b db.b.svc.cluster.local db.b.svc db.b\n"
-        in from_a
+        "127.64.0.5 db-0.db.b.svc.cluster.local db-0.db.b.svc db-0.db.b "
+        "db.b.svc.cluster.local db.b.svc db.b\n" in from_a
     )
     assert from_b.splitlines()[0].endswith(" db.b db")
     assert "127.64.0.6" not in from_a

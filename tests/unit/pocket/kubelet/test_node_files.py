@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -41,7 +40,7 @@ async def test_output_past_its_bound_loses_its_beginning_and_nothing_else(tmp_pa
     assert b"the first line" not in kept
     assert kept.startswith(b"x" * 99 + b"\n")
     assert kept.endswith(line + b"the last line\n")
-    assert os.stat(path).st_blocks * 512 < KEEP_BYTES + 2 * SLACK_BYTES
+    assert path.stat().st_blocks * 512 < KEEP_BYTES + 2 * SLACK_BYTES
     assert await read(log, tail_lines=1) == b"the last line\n"
 
 

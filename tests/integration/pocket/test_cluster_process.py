@@ -1,0 +1,146 @@
+"""A cluster as a person has it: started, killed, started again, side by side, deleted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.waiting import eventually_sync
+
+from autostack.pocket.cluster import lifecycle
+from autostack.pocket.cluster.errors import StartFailedError
+from autostack.pocket.cluster.places import ClusterPlaces
+
+KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{name: main, image: busybox, command: [sleep, "100000"]}]
+"""
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[ClusterPlaces]:
+    """A cluster that does not exist yet; ended and removed afterwards."""
+    found = ClusterPlaces(tmp_path, "one")
+    yield found
+    lifecycle.delete(found)
+
+
+def kubectl(places: ClusterPlaces, *words: str, given: str = "") -> str:
+    done = subprocess.run(
+        [KUBECTL, *words],
+        env={**os.environ, "KUBECONFIG": str(places.kubeconfig)},
+        input=given, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def pods(places: ClusterPlaces) -> dict[str, dict[str, Any]]:
+    """Ready pods by name."""
+    found = json.loads(kubectl(places, "get", "pods", "-o", "json"))["items"]
+    return {
+        one["metadata"]["name"]: one
+        for one in found
+        if any(c["type"] == "Ready" and c["status"] == "True" for c in one["status"].get("conditions", []))
+    }
+
+
+def two(places: ClusterPlaces) -> dict[str, dict[str, Any]]:
+    def probe() -> dict[str, dict[str, Any]] | None:
+        found = pods(places)
+        return found if len(found) == 2 else None
+
+    found = eventually_sync(probe, what="two Ready pods")
+    assert found is not None
+    return found
+
+
+def container_ids(found: dict[str, dict[str, Any]]) -> set[str]:
+    return {one["status"]["containerStatuses"][0]["containerID"] for one in found.values()}
+
+
+def test_pods_outlive_a_killed_control_plane_and_a_deleted_cluster_leaves_nothing(
+    places: ClusterPlaces,
+) -> None:
+    started = lifecycle.start(places)
+    assert started.state == "running"
+    assert lifecycle.start(places).pid == started.pid
+    kubectl(places, "apply", "-f", "-", given=DEPLOYMENT)
+    before = container_ids(two(places))
+    assert started.pid is not None
+    os.kill(started.pid, signal.SIGKILL)
+    eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
+    assert lifecycle.status(places).sandboxes == 2
+    lifecycle.start(places)
+    assert container_ids(two(places)) == before
+    lifecycle.delete(places)
+    assert not places.folder.exists()
+    assert lifecycle.status(places).state == "absent"
+
+
+def test_a_stopped_cluster_comes_back_with_its_objects(places: ClusterPlaces) -> None:
+    lifecycle.start(places)
+    kubectl(places, "apply", "-f", "-", given=DEPLOYMENT)
+    before = set(two(places))
+    lifecycle.stop(places)
+    stopped = lifecycle.status(places)
+    assert (stopped.state, stopped.sandboxes) == ("stopped", 0)
+    lifecycle.start(places)
+    again = two(places)
+    assert set(again) == before
+    assert all(one["status"]["containerStatuses"][0]["restartCount"] == 1 for one in again.values())
+
+
+def test_everything_killed_as_by_a_power_cut_comes_back(places: ClusterPlaces) -> None:
+    started = lifecycle.start(places)
+    kubectl(places, "apply", "-f", "-", given=DEPLOYMENT)
+    before = two(places)
+    assert started.pid is not None
+    os.kill(started.pid, signal.SIGKILL)
+    lifecycle.end_sandboxes(places)
+    lifecycle.start(places)
+
+    def restarted() -> bool:
+        now = pods(places)
+        return set(now) == set(before) and not container_ids(now) & container_ids(before)
+
+    eventually_sync(restarted, what="the same pods with new containers")
+
+
+def test_clusters_side_by_side_do_not_meet(places: ClusterPlaces) -> None:
+    other = ClusterPlaces(places.home, "two")
+    try:
+        first, second = lifecycle.start(places), lifecycle.start(other)
+        assert first.pod_range != second.pod_range
+        kubectl(places, "create", "namespace", "mine")
+        assert "mine" not in kubectl(other, "get", "namespaces")
+    finally:
+        lifecycle.delete(other)
+
+
+def test_damaged_state_is_a_clear_error(places: ClusterPlaces) -> None:
+    places.pocket.mkdir(parents=True)
+    places.network.write_text("{")
+    with pytest.raises(StartFailedError, match=r"network\.json can't be read"):
+        lifecycle.start(places)
+    places.network.unlink()
+    (places.pocket / "store.db").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StartFailedError, match=r"store\.db"):
+        lifecycle.start(places)
