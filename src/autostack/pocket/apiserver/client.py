@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from autostack.pocket.apiserver.access import reviews
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.subresources import dispatch, metrics
@@ -20,7 +21,7 @@ from autostack.pocket.apiserver.verbs.patch import patch
 from autostack.pocket.apiserver.verbs.update import update
 from autostack.pocket.apiserver.verbs.watch import WatchQuery, open_watch
 from autostack.pocket.client import Object, ObjectList, PatchType, Propagation, Resource, WatchEvent
-from autostack.pocket.errors import no_such_path
+from autostack.pocket.errors import method_not_allowed, no_such_path
 
 
 class InProcessClient:
@@ -37,6 +38,8 @@ class InProcessClient:
         kind = self._core.registry.find(resource.group, resource.version, resource.plural)
         if kind is None or (subresource and subresource not in kind.subresources):
             raise no_such_path()
+        if not subresource and verb not in kind.verbs:
+            raise method_not_allowed(verb)
         call = Call(
             self._user,
             verb,
@@ -52,7 +55,10 @@ class InProcessClient:
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         """The present state; raises 404."""
-        return get(self._core, self._call("get", resource, namespace, name)).object
+        call = self._call("get", resource, namespace, name)
+        return (
+            get(self._core, call).object if call.kind.storage else metrics.read(self._core, call, Selection())
+        )
 
     async def list(
         self,
@@ -68,6 +74,11 @@ class InProcessClient:
         if not call.kind.storage:  # served without storage: the metrics of the node
             measured = metrics.read(self._core, call, selection)
             return ObjectList(measured["items"], measured["metadata"]["resourceVersion"])
+        call = self._call("list", resource, namespace)
+        selection = Selection(label_selector, field_selector)
+        if not call.kind.storage:
+            found = metrics.read(self._core, call, selection)
+            return ObjectList(found["items"], found["metadata"]["resourceVersion"])
         page = list_page(self._core, call, selection)
         return ObjectList([entry.object for entry in page.entries], page.resource_version)
 
@@ -102,6 +113,8 @@ class InProcessClient:
         call = self._call("create", resource, place, name, subresource)
         if subresource:
             return await dispatch.create(self._core, call, obj)
+        if not call.kind.storage:
+            return reviews.answer(self._core, call, obj)
         return await create(self._core, call, obj)
 
     async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:

@@ -10,7 +10,8 @@ from autostack.pocket.apiserver.http.cells import age
 from autostack.pocket.apiserver.http.columns import AGE, NAME, Column
 
 _STEP = re.compile(
-    r"\.([A-Za-z0-9_-]+|\['[^']*'\])|\[(\d+|'[^']*'|\*)\]|\[\?\(@\.([\w.]+)\s*==\s*['\"]([^'\"]*)['\"]\)\]"
+    r"\.(?P<field>[^.\[\]]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']*)'\]|\[(?P<all>\*)\]"
+    r"|\[\?\(@\.(?P<tested>[\w.]+)\s*==\s*['\"](?P<wanted>[^'\"]*)['\"]\)\]"
 )
 
 
@@ -22,7 +23,7 @@ def json_path(path: str) -> Callable[[Any], Any] | None:
     position = 0
     path = path.replace("\\.", "\0")
     while position < len(path):
-        match = _STEP.match(path, position) or re.compile(r"\.([^.\[\]]+)").match(path, position)
+        match = _STEP.match(path, position)
         if match is None:
             return None
         steps.append(_step(match))
@@ -37,21 +38,20 @@ def json_path(path: str) -> Callable[[Any], Any] | None:
 
 
 def _step(match: re.Match[str]) -> Callable[[Any], Any]:
-    groups = [*match.groups(), None, None, None]
-    if groups[2]:
-        parts, wanted = groups[2].split("."), groups[3]
-        return lambda value: (
-            next((item for item in value or () if _dig(item, parts) == wanted), None)
-            if isinstance(value, list)
-            else None
-        )
-    token = str(groups[0] or groups[1]).strip("[]").strip("'").replace("\0", ".")
-    if groups[1] == "*":
+    if match["all"]:
         return lambda value: value
-    if groups[1] and groups[1].isdigit():
-        index = int(groups[1])
-        return lambda value: value[index] if isinstance(value, list) and index < len(value) else None
-    return lambda value: value.get(token) if isinstance(value, dict) else None
+    if match["tested"]:
+        parts, wanted = match["tested"].split("."), match["wanted"]
+        return lambda value: next((item for item in _items(value) if _dig(item, parts) == wanted), None)
+    if match["index"]:
+        index = int(match["index"])
+        return lambda value: dict(enumerate(_items(value))).get(index)
+    name = (match["field"] or match["quoted"]).replace("\0", ".")
+    return lambda value: _dig(value, [name])
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _dig(value: Any, parts: list[str]) -> Any:
