@@ -47,6 +47,7 @@ class PocketNode:
     network: IPv4Network
     kubelet: Kubelet = field(init=False)
     cluster: Cluster = field(init=False)
+    renew_tokens_at: float = 0.8
     _task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -60,7 +61,9 @@ class PocketNode:
 
     async def begin(self) -> None:
         """Start the kubelet."""
-        settings = NodeSettings(NAME, self.folder / "node", self.network, "127.0.0.1", 6443)
+        settings = NodeSettings(
+            NAME, self.folder / "node", self.network, "127.0.0.1", 6443, self.renew_tokens_at
+        )
         images = Images(self.folder / "registry", self.folder / "images")
         self.cluster = Cluster(self.server.client("system:node:test-node"), component="kubelet")
         self.kubelet = Kubelet.create(self.cluster, settings, images)

@@ -173,3 +173,15 @@ async def test_traefik_starts_from_its_native_image(node: PocketNode) -> None:
     pod["spec"]["containers"][0]["args"] = ["version"]
     output = await node.output(pod)
     assert "Version:      3.7" in output, output
+
+
+async def test_prometheus_and_node_exporter_start_from_their_native_images(node: PocketNode) -> None:
+    for name, image in (
+        ("prometheus", "quay.io/prometheus/prometheus:v2.42.0"),
+        ("exporter", "quay.io/prometheus/node-exporter"),
+    ):
+        pod = pod_of(name, image)
+        pod["spec"]["containers"][0]["args"] = ["--version"]
+        await node.create(pod)
+        await node.done(name, within_s=120)
+        assert "version" in await node.logs(name)

@@ -222,3 +222,19 @@ async def test_init_data_survives_a_restart_of_the_container(node: PocketNode) -
     await node.create(pod)
     await node.until("again2", lambda s: "CrashLoopBackOff" in str(s.get("containerStatuses")))
     assert (await node.logs("again2")).strip() == "1"
+
+
+async def test_a_service_account_token_is_renewed_before_it_ends(node: PocketNode) -> None:
+    node.renew_tokens_at = 0.001
+    await node.end()
+    await node.begin()
+    token = {"serviceAccountToken": {"path": "token", "expirationSeconds": 600}}
+    await node.create(mounted("account", SLEEPS, {"projected": {"sources": [token]}}))
+    await node.ready("account")
+    first = await node.exec("account", "cat", "/v/token")
+
+    async def renewed() -> bool:
+        now = await node.exec("account", "cat", "/v/token")
+        return now[0] == 0 and now != first
+
+    await eventually(renewed, within_s=15, what="another token")

@@ -26,7 +26,7 @@ class Images:
         self._registry = registry
         self._cache = cache
         self._present: dict[str, Image] = {}
-        self._unpacking = asyncio.Lock()
+        self._looking: dict[str, asyncio.Lock] = {}
 
     async def get(self, text: str, policy: str | None) -> tuple[Image, bool]:
         """(image, whether it was looked up now); raises ImageError, whose `reason` is the container's."""
@@ -36,7 +36,7 @@ class Images:
             return present, False
         if policy == "Never":
             raise NeverPulledError(f"Container image {text!r} is not present with pull policy of Never")
-        async with self._unpacking:
+        async with self._looking.setdefault(text, asyncio.Lock()):  # one slow image holds up no other
             image = await asyncio.to_thread(self._resolve, reference)
         self._present[text] = image
         return image, True

@@ -28,6 +28,8 @@ class NodeSettings:
     pod_network: IPv4Network
     api_host: str
     api_port: int
+    renew_tokens_at: float = 0.8
+    """The part of a service-account token's lifetime after which it is renewed."""
 
     @property
     def pods(self) -> Path:

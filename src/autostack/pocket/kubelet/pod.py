@@ -36,6 +36,7 @@ from autostack.pocket.kubelet.volumes import forget_volumes
 log = logging.getLogger(__name__)
 
 MOUNT_RETRY_S = 10.0
+LOOK_AGAIN_S = 60.0
 SHOW_CREATING_AFTER_S = 0.2
 STATUS_RETRY_S = 0.5
 FORCED_GRACE_S = 1.0
@@ -256,13 +257,12 @@ class Pod:
 
     async def _keep_volumes(self) -> None:
         """Follow changes of what the volumes show, and renew tokens in time."""
-        wait_s: float | None = None
         while True:
-            await self.node.wait_for_change(wait_s if wait_s is not None else 3600.0)
+            await self.node.wait_for_change(self._volumes.due_in_s() or LOOK_AGAIN_S)
             if not self._prepared:
                 continue
             try:
-                wait_s = await self._volumes.provide(self.object, self.facts())
+                await self._volumes.provide(self.object, self.facts())
             except MountError as error:  # e.g. a ConfigMap is gone: the files stay as they were
                 log.debug("volume not updated", extra={"pod": self.key, "error": str(error)})
 

@@ -17,9 +17,6 @@ from autostack.pocket.kubelet.projection import volume_files, wished_tokens
 from autostack.pocket.kubelet.sandbox import Mount
 from autostack.pocket.kubelet.volumes import claim_path, empty_folder, host_path, mount_of, write_files
 
-RENEW_AT = 0.8
-"""The part of a token's lifetime after which it is renewed."""
-
 
 class PodVolumes:
     """Where each volume of the pod is on this machine."""
@@ -30,8 +27,8 @@ class PodVolumes:
         self._paths: dict[str, tuple[Path, bool]] = {}
         self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
 
-    async def provide(self, pod: Object, facts: PodFacts) -> float | None:
-        """Make or update every volume; returns seconds until a token must be renewed. Raises MountError."""
+    async def provide(self, pod: Object, facts: PodFacts) -> None:
+        """Make or update every volume, and renew the tokens that are due; raises MountError."""
         for volume in pod["spec"].get("volumes") or []:
             tokens = await self._current_tokens(pod, volume)
             sources = self._node.sources(pod["metadata"]["namespace"])
@@ -45,6 +42,9 @@ class PodVolumes:
                 self._paths[volume["name"]] = path, True
             elif volume["name"] not in self._paths:
                 self._paths[volume["name"]] = self._find(pod, volume)
+
+    def due_in_s(self) -> float | None:
+        """Seconds until a token must be renewed."""
         due = min((renew for _, renew in self._tokens.values()), default=None)
         return None if due is None else max(due - time.time(), 1.0)
 
@@ -70,7 +70,7 @@ class PodVolumes:
                     token = await self._node.make_token(pod, wish.audience, wish.lifetime_s)
                 except ApiError as error:
                     raise MountError(f"failed to fetch token: {error.message}") from error
-                self._tokens[key] = token, time.time() + RENEW_AT * wish.lifetime_s
+                self._tokens[key] = token, time.time() + self._node.settings.renew_tokens_at * wish.lifetime_s
             tokens[wish.path] = token
         return tokens
 

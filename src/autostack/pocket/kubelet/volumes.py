@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
@@ -74,10 +75,20 @@ def _link_names(folder: Path, names: set[str]) -> None:
 def empty_folder(pod_folder: Path, name: str, source: Mapping[str, Any], *, memory: Path) -> Path:
     """An emptyDir's folder."""
     in_memory = source.get("medium") == "Memory"
+    if in_memory:
+        _own(memory)
     folder = (memory / pod_folder.name if in_memory else pod_folder / "volumes") / name
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o777)
     return folder
+
+
+def _own(memory: Path) -> None:
+    """Make the folder in shared memory; raises MountError when another user made it or can see into it."""
+    memory.mkdir(mode=0o700, exist_ok=True)
+    found = memory.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
+        raise MountError(f"{memory} is not this user's alone; remove it")
 
 
 def host_path(source: Mapping[str, Any]) -> Path:

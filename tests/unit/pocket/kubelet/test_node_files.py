@@ -16,7 +16,7 @@ from autostack.pocket.kubelet.errors import MountError
 from autostack.pocket.kubelet.logs import KEEP_BYTES, SLACK_BYTES, LogFile, Selection
 from autostack.pocket.kubelet.node import Addresses
 from autostack.pocket.kubelet.projection import File
-from autostack.pocket.kubelet.volumes import mount_of, write_files
+from autostack.pocket.kubelet.volumes import empty_folder, mount_of, write_files
 
 
 async def read(log: LogFile, **wanted: object) -> bytes:
@@ -135,3 +135,13 @@ def test_a_damaged_network_file_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_bad_cluster_name_is_refused(name: str) -> None:
     with pytest.raises(ClusterError, match="cluster name"):
         places_of(None, {"AUTOSTACK_CLUSTER": name or "_"})
+
+
+def test_a_folder_in_shared_memory_that_others_can_see_is_refused(tmp_path: Path) -> None:
+    memory = tmp_path / "memory"
+    folder = empty_folder(tmp_path / "uid", "v", {"medium": "Memory"}, memory=memory)
+    assert folder.is_relative_to(memory)
+    assert memory.stat().st_mode & 0o077 == 0
+    memory.chmod(0o755)
+    with pytest.raises(MountError, match="not this user's alone"):
+        empty_folder(tmp_path / "uid", "v", {"medium": "Memory"}, memory=memory)
