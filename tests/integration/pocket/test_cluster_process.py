@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sysconfig
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +127,12 @@ def test_everything_killed_as_by_a_power_cut_comes_back(places: ClusterPlaces) -
     eventually_sync(restarted, what="the same pods with new containers")
 
 
+def test_two_starts_at_once_are_one_cluster(places: ClusterPlaces) -> None:
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(lambda _: lifecycle.start(places), range(3)))
+    assert len({one.pid for one in found}) == 1
+
+
 def test_clusters_side_by_side_do_not_meet(places: ClusterPlaces) -> None:
     other = ClusterPlaces(places.home, "two")
     try:
@@ -144,3 +153,24 @@ def test_damaged_state_is_a_clear_error(places: ClusterPlaces) -> None:
     (places.pocket / "store.db").write_bytes(b"not a database" * 1000)
     with pytest.raises(StartFailedError, match=r"store\.db"):
         lifecycle.start(places)
+
+
+def test_kills_at_random_moments_leave_neither_strays_nor_gaps(places: ClusterPlaces) -> None:
+    choice = random.Random()
+    pid = lifecycle.start(places).pid
+    kubectl(places, "apply", "-f", "-", given=DEPLOYMENT)
+    for _ in range(4):
+        replicas = choice.randint(1, 6)
+        kubectl(places, "scale", "deployment/web", f"--replicas={replicas}")
+        moment = time.monotonic() + choice.uniform(0, 0.5)
+        eventually_sync(lambda moment=moment: time.monotonic() >= moment, what="the moment to kill")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
+        pid = lifecycle.start(places).pid
+
+        def settled(replicas: int = replicas) -> bool:
+            listed = json.loads(kubectl(places, "get", "pods", "-o", "json"))["items"]
+            return len(listed) == len(pods(places)) == lifecycle.status(places).sandboxes == replicas
+
+        eventually_sync(settled, within_s=60, what=f"{replicas} pods, each with one sandbox")
