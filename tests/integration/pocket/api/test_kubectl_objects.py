@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from harness.pocket_api import HttpsCluster
+from harness.waiting import eventually
+
+from autostack.pocket.client import Resource
+
+CONFIG_MAPS = Resource("", "v1", "configmaps")
 
 DEPLOYMENT = """
 apiVersion: apps/v1
@@ -175,20 +181,16 @@ async def test_replace_edit_and_delete(pocket_https: HttpsCluster) -> None:
     await pocket_https.ok("delete", "configmap", "--all")
 
 
-async def test_watching_prints_changes(pocket_https: HttpsCluster) -> None:
-    client = pocket_https.server.client()
-    from autostack.pocket.client import Resource
-
-    config_maps = Resource("", "v1", "configmaps")
+async def test_kubectl_wait_is_woken_by_a_change(pocket_https: HttpsCluster) -> None:
     await pocket_https.ok("create", "configmap", "c")
+    condition = ("wait", "--for=jsonpath={.data.n}=7", "configmap/c", "--timeout=60s")
+    waiting = asyncio.create_task(pocket_https.ok(*condition))
+    watchers = pocket_https.server.core.store.watchers
 
-    import asyncio
+    async def is_watching() -> bool:
+        return watchers.count("configmaps") > 0
 
-    async def change() -> None:
-        for count in range(50):
-            await client.patch(config_maps, "c", {"data": {"n": str(count)}}, "default")
-            await asyncio.sleep(0.05)
-
-    changing = asyncio.create_task(change())
-    await pocket_https.ok("wait", "--for=jsonpath={.data.n}=7", "configmap/c", "--timeout=20s")
-    changing.cancel()
+    await eventually(is_watching, within_s=60, what="kubectl watches")
+    assert not waiting.done()
+    await pocket_https.server.client().patch(CONFIG_MAPS, "c", {"data": {"n": "7"}}, "default")
+    assert "condition met" in await waiting
