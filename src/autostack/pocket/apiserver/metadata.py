@@ -42,15 +42,11 @@ def claim_identity(call: Call, obj: Object) -> None:
                               f"its {field} is {given!r}, not {value!r}")  # fmt: skip
         obj[field] = value
     metadata = obj.get("metadata")
+    if metadata is None:
+        missing = FieldError("metadata.name", "name or generateName is required", "Required value")
+        raise invalid(call.target, [missing])
     if not isinstance(metadata, dict):
-        raise (
-            bad_request("the object has no metadata; give it at least a name")
-            if metadata is not None
-            else invalid(
-                call.target,
-                [FieldError("metadata.name", "name or generateName is required", "Required value")],
-            )
-        )
+        raise bad_request("metadata must be an object")
     given = metadata.get("namespace") or ""
     if not kind.namespaced:
         metadata.pop("namespace", None)
