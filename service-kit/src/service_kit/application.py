@@ -39,7 +39,7 @@ class ServiceApplication(FastAPI):
     def add_hot_path(self, method: str, path: str, endpoint: ASGIApp) -> None:
         """Serve an exact path by a bare endpoint, and answer its other methods as any route does."""
         self.router.routes.append(Route(path, endpoint, methods=[method]))
-        self._hot[method, path] = self._edge(endpoint)
+        self._hot[method, path] = self._edge(_answering_faults(endpoint))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take the bypass, or the framework's way."""
@@ -47,7 +47,7 @@ class ServiceApplication(FastAPI):
         if hot is None:
             await super().__call__(scope, receive, send)
         else:
-            await _answer_faults(hot, scope, receive, send)
+            await hot(scope, receive, send)
 
     def use_edge(self, edge: Callable[[ASGIApp], ASGIApp]) -> None:
         """What every request passes first, whichever way it takes."""
@@ -56,26 +56,28 @@ class ServiceApplication(FastAPI):
         self.add_middleware(edge)
 
 
-async def _answer_faults(endpoint: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    started = False
+def _answering_faults(endpoint: ASGIApp) -> ASGIApp:
+    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
 
-    async def noting_send(message: Message) -> None:
-        nonlocal started
-        started = True
-        await send(message)
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
 
-    try:
-        await endpoint(scope, receive, noting_send)
-    except Exception as error:
-        if started:
-            raise
-        if isinstance(error, ProblemError):
-            await problem_of(error)(scope, receive, send)
-            return
-        log.exception("request failed", extra={"path": scope["path"]})
-        await problem_response(500, "internal", "the service failed; its log has the reason")(
-            scope, receive, send
-        )
+        try:
+            await endpoint(scope, receive, noting_send)
+        except Exception as error:
+            if started:
+                raise
+            if isinstance(error, ProblemError):
+                await problem_of(error)(scope, receive, send)
+                return
+            log.exception("request failed", extra={"path": scope["path"]})
+            told = problem_response(500, "internal", "the service failed; its log has the reason")
+            await told(scope, receive, send)
+
+    return answering
 
 
 def build_application(
