@@ -69,13 +69,13 @@ class Runner:
         covers = tuple(number for run in older for number in (*run.covers, run.number))
         newest = self.runs.update(alike[-1], base=older[0].base, covers=covers)
         for run in older:
-            self.runs.finish(run, COALESCED, f"done together with run {newest.number}")
+            self.runs.update(self.runs.ended(run, COALESCED, f"done together with run {newest.number}"))
         return newest
 
     def _do(self, run: Run) -> None:
         if run.attempts >= _ATTEMPTS:
             message = f"given up: its runner died {run.attempts} times; see the log, then `autostack ci run`"
-            self._note(self.runs.finish(run, ERROR, message))
+            self._end(self.runs.ended(run, ERROR, message))
             return
         run = self.runs.start(run)
         self._note(run)
@@ -85,12 +85,17 @@ class Runner:
                 outcome = self._execution(log, say).run(run)
                 ended = self._finish(run, outcome)
             except AutostackError as error:
-                ended = self.runs.finish(run, ERROR, str(error))
+                ended = self.runs.ended(run, ERROR, str(error))
             except Exception as error:  # noqa: BLE001 - recorded: a bug of ours must end the run, not the runner
                 log.write(traceback.format_exc().encode())
-                ended = self.runs.finish(run, ERROR, f"internal error: {error!r}")
+                ended = self.runs.ended(run, ERROR, f"internal error: {error!r}")
             say(f"{ended.state}: {ended.message}")
-        self._note(ended)
+        self._end(ended)
+
+    def _end(self, run: Run) -> None:
+        """Note first, then record: who sees the end of a run finds its note; a crash between repeats both."""
+        self._note(run)
+        self.runs.update(run)
 
     def _execution(self, log: IO[bytes], say: Callable[[str], None]) -> Execution:
         target = Target(
@@ -101,10 +106,10 @@ class Runner:
     def _finish(self, run: Run, outcome: Outcome) -> Run:
         if not outcome.green:
             message = "; ".join(outcome.failures) + "; nothing was pushed"
-            return self.runs.finish(run, FAILURE, message, apps=outcome.apps)
+            return self.runs.ended(run, FAILURE, message, apps=outcome.apps)
         released = [f"{app} {one['version']}" for app, one in outcome.apps.items() if "version" in one]
         message = f"released {', '.join(released)}" if released else "nothing to release"
-        return self.runs.finish(run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump)
+        return self.runs.ended(run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump)
 
     def _note(self, run: Run) -> None:
         """The run's state on the commits that it is for, where `git log --notes=autostack-ci` and the

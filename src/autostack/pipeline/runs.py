@@ -111,9 +111,9 @@ class Runs:
         """The run marked as running."""
         return self.update(run, state=RUNNING, started_s=self._clock(), attempts=run.attempts + 1)
 
-    def finish(self, run: Run, state: str, message: str, **changes: Any) -> Run:
-        """The run with its end."""
-        return self.update(run, state=state, message=message, finished_s=self._clock(), **changes)
+    def ended(self, run: Run, state: str, message: str, **changes: Any) -> Run:
+        """The run with its end, not on disk yet."""
+        return replace(run, state=state, message=message, finished_s=self._clock(), **changes)
 
     def _record(self, number: int) -> Path:
         return self.folder / "runs" / f"{number:06}.json"
