@@ -47,6 +47,9 @@ def up(
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="Seconds to wait at most, in total.")
     ] = 300,
+    remote: Annotated[
+        bool, typer.Option(help="Add the git remote `autostack` to this checkout, to push to.")
+    ] = True,
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,6 +59,8 @@ def up(
     progress = Progress(quiet=as_json)
     first = asyncio.run(_bring_up(name, port, timeout, progress))
     took_s = time.monotonic() - began
+    if remote:
+        _add_remote(cluster_folder(name) / "origin.git")
     url = ingress_url(None, name)
     if as_json:
         typer.echo(
@@ -88,7 +93,6 @@ async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) 
         with progress.step("first result"):
             first = await waiting.first_result(door, within_s=timeout_s)
             progress.say(first[:60])
-    _add_remote(cluster_folder(name) / "origin.git")
     return first
 
 
@@ -123,7 +127,7 @@ def _finished(run: Run) -> None:
 
 
 def _add_remote(origin: Path) -> None:
-    """The remote `autostack` of this checkout, so that `git push autostack` works; another's is left alone."""
+    """The remote `autostack` of this checkout, to push to; one that points elsewhere is left alone."""
     import subprocess
 
     git = ["git", "-C", str(ROOT), "remote"]
