@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.postgres import free_address
 from harness.waiting import eventually_sync
@@ -19,6 +19,13 @@ from harness.waiting import eventually_sync
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN_S = 240.0
 LIVE_WITHIN_S = 240.0
+
+
+class Push(NamedTuple):
+    """What was pushed, and what the origin said to it."""
+
+    commit: str
+    said: str
 
 
 @dataclass
@@ -110,12 +117,15 @@ class Stack:
             raise AssertionError(f"git {' '.join(arguments)}: {done.stderr[-1000:]}")
         return done.stdout.strip()
 
-    def push(self, clone: Path, message: str) -> str:
-        """Commit everything and push it; the commit."""
+    def push(self, clone: Path, message: str) -> Push:
+        """Commit everything and push it."""
         self.git(clone, "pull", "-q", "--rebase", "--autostash", "origin", "main")
         self.git(clone, "commit", "-qam", message)
-        self.git(clone, "push", "-q", "origin", "HEAD:main")
-        return self.git(clone, "rev-parse", "HEAD")
+        pushed = subprocess.run(
+            ["git", "push", "origin", "HEAD:main"],
+            cwd=clone, env=self.environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return Push(self.git(clone, "rev-parse", "HEAD"), pushed.stderr)
 
     def versions(self, app: str) -> set[str]:
         """The versions of an application's pods that are ready and stay."""
