@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import sys
 import time
@@ -115,10 +116,10 @@ def start(
                 continue
             raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
         told = _told(places)
-        if told.get("ready") and (child is None or told.get("pid") == child):
+        if told.get("ready") and (_answers(places) if child is None else told.get("pid") == child):
             return status(places)
-        if child is None and not is_running(places):
-            raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
+        if child is None and not is_running(places):  # the one that we found was just ending
+            child = _spawn(places)
         time.sleep(_LOOK_S)
     raise StartFailedError(f"the control plane is not ready after {deadline_s:g} s; its log is {places.log}")
 
@@ -152,6 +153,18 @@ def _spawn(places: ClusterPlaces) -> int:
         )
     except OSError as error:
         raise StartFailedError(f"the cluster's folder {places.folder} can't be used: {error}") from error
+
+
+def _answers(places: ClusterPlaces) -> bool:
+    """Whether the API server accepts connections: a killed process holds its lock for a moment longer."""
+    network = read_network(places.network)
+    if network is None:
+        return False
+    try:
+        with socket.create_connection((network.node_address, API_PORT), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _has_ended(child: int) -> bool:

@@ -93,9 +93,10 @@ class Container:
         )
         ended = self.attempt.ended()
         if started is not None and pid is not None and child is not None and ended is None:
-            self._process = sandboxes.Process(pid, child, status)
-            self.view = replace(self.view, waiting=None, running_since=started.started_at)
-            return
+            with contextlib.suppress(ProcessLookupError):  # it ended just now
+                self._process = sandboxes.Process(pid, child, status)
+                self.view = replace(self.view, waiting=None, running_since=started.started_at)
+                return
         if ended is None:
             sandboxes.kill_orphan(status)
             finished = status.stat().st_mtime if status.exists() else time.time()
