@@ -6,7 +6,7 @@ the server's cache); copy before changing. Every failure is an `ApiError` that c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -43,7 +43,7 @@ class WatchEvent:
 
 
 class ApiClient(Protocol):
-    """The verbs. `namespace` is None for cluster-scoped kinds and, in list and watch, for all namespaces."""
+    """The verbs. `namespace` is None for cluster-scoped kinds and, in list and watch, for all of them."""
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object: ...
 
@@ -65,10 +65,18 @@ class ApiClient(Protocol):
         label_selector: str = "",
         field_selector: str = "",
     ) -> AsyncIterator[WatchEvent]:
-        """Events after `resource_version`; raises ApiError 410 when that is compacted or the reader is too slow."""
+        """Events after `resource_version`; ApiError 410 when that is compacted or the reader too slow."""
         ...
 
-    async def create(self, resource: Resource, obj: Object, namespace: str | None = None, *, subresource: str = "", name: str = "") -> Object:
+    async def create(
+        self,
+        resource: Resource,
+        obj: Object,
+        namespace: str | None = None,
+        *,
+        subresource: str = "",
+        name: str = "",
+    ) -> Object:
         """Create; with `subresource` and `name` it is e.g. pods/NAME/eviction."""
         ...
 
@@ -80,7 +88,7 @@ class ApiClient(Protocol):
         self,
         resource: Resource,
         name: str,
-        patch: Mapping[str, Any] | list[Any],
+        patch: Mapping[str, Any] | Sequence[Any],
         namespace: str | None = None,
         *,
         patch_type: PatchType = "merge",
