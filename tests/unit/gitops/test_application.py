@@ -64,9 +64,9 @@ def test_our_manifests_are_valid_by_the_definitions(name: str) -> None:
     definition = yaml.safe_load((ROOT / "argocd/pocket" / name).read_text())
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     validator = jsonschema_rs.validator_for(_closed(schema))
-    files = sorted((ROOT / "argocd").rglob("*.yaml"))
+    files = sorted((ROOT / "argocd").glob("*.yaml"))
     found = [
-        document for file in files if "values" not in file.name
+        document for file in files
         for document in yaml.safe_load_all(file.read_text())
         if document and document["kind"] == definition["spec"]["names"]["kind"]
     ]  # fmt: skip
