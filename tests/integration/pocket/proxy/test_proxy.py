@@ -281,3 +281,20 @@ async def test_ended_connections_leave_nothing_behind(
     await closed(writer)
     await greeted(host, 20)
     await eventually(lambda: sockets_are(open_now - 2), what="both sides of every connection closed")
+
+
+async def test_what_a_client_sends_at_once_is_never_lost(steered: ApiServer, greeters: list[Greeter]) -> None:
+    service = await publish(steered, greeters)
+    host = service["spec"]["clusterIP"]
+    await greeted(host, 1)
+
+    def hasty(number: int) -> bytes:
+        with socket.create_connection((host, 8000), timeout=5) as connection:
+            connection.sendall(f"{number}\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
+    for batch in range(20):
+        numbers = range(batch * 20, batch * 20 + 20)
+        answers = await asyncio.gather(*(asyncio.to_thread(hasty, number) for number in numbers))
+        assert [answer.split(b"\n")[1] for answer in answers] == [str(number).encode() for number in numbers]
