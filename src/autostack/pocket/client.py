@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from autostack.pocket.errors import ApiError as ApiError
-
 Object = dict[str, Any]
 PatchType = Literal["json", "merge", "strategic", "apply"]
 Propagation = Literal["Foreground", "Background", "Orphan"]

@@ -1,6 +1,7 @@
 """What the API server asks of the node: the subresources that reach into a running pod.
 
-The kubelet implements it; the API server holds it for pods/log, pods/exec, pods/attach, pods/portforward and metrics.k8s.io.
+The kubelet implements it; the API server holds it for the pod subresources log, exec, attach and portforward,
+and for metrics.k8s.io.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Usage:
 
 
 class ExecSession(Protocol):
-    """One running command in a container. Streams end with b""; `stdin`, `stdout`, `stderr` carry raw bytes."""
+    """One running command in a container. Its streams carry raw bytes and end with b""."""
 
     async def read_stdout(self) -> bytes: ...
     async def read_stderr(self) -> bytes: ...

@@ -111,10 +111,13 @@ class Kubelet:
             self._add(uid, new)
 
     def _add(self, uid: str, obj: Object) -> None:
-        pod = Pod(self._node, obj, self._running)
+        try:
+            pod = Pod(self._node, obj, self._running)
+            pod.write_hosts(self._services(pod.key[0]))
+        except Exception:  # a fault of ours over one pod must not end the node
+            log.exception("pod could not be taken on", extra={"uid": uid, "pod": obj["metadata"]["name"]})
+            return
         self._pods[uid] = pod
-        namespace = pod.key[0]
-        pod.write_hosts(self._services(namespace))
         self._tasks[uid] = asyncio.create_task(self._host(uid, pod), name=f"pod-{pod.key[1]}")
 
     async def _host(self, uid: str, pod: Pod) -> None:
