@@ -107,19 +107,19 @@ def _start_cluster(name: str, port: int) -> None:
         raise AutostackError(f"cluster: {error}") from error
 
 
-def _first_images(name: str, progress: Progress) -> Run:
+def _first_images(name: str, progress: Progress) -> Run | None:
     """The origin, and the images that its manifests name and the registry lacks."""
     from autostack.pipeline.origin import create_origin
     from autostack.pipeline.places import places
-    from autostack.pipeline.running import run_now
+    from autostack.pipeline.running import first_images
 
     found = places(cluster=name)
     create_origin(ROOT, found)
-    return run_now(found, only=(), initial=True, again=False, echo=progress.say)
+    return first_images(found, echo=progress.say)
 
 
-def _finished(run: Run) -> None:
-    if run.state not in ("success", "coalesced"):
+def _finished(run: Run | None) -> None:
+    if run is not None and run.state not in ("success", "coalesced"):
         raise AutostackError(
             f"first images: run {run.number} ended as {run.state}: {run.message};"
             f" `autostack ci logs {run.number}` shows its log"

@@ -97,11 +97,15 @@ class Runner:
         self._note(run)
         self.runs.update(run)
 
-    def _execution(self, log: IO[bytes], say: Callable[[str], None]) -> Execution:
-        target = Target(
+    @property
+    def target(self) -> Target:
+        """Where this runner releases to."""
+        return Target(
             self._origin, str(self.places.origin.resolve()), BRANCH, self.places.registry, self._identity
         )
-        return Execution(target, self.places, log, say)
+
+    def _execution(self, log: IO[bytes], say: Callable[[str], None]) -> Execution:
+        return Execution(self.target, self.places, log, say)
 
     def _finish(self, run: Run, outcome: Outcome) -> Run:
         if not outcome.green:

@@ -9,6 +9,8 @@ from autostack.errors import UnavailableError
 from autostack.pipeline.errors import PipelineError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.places import Places
+from autostack.pipeline.planning import snapshot
+from autostack.pipeline.release import missing_images
 from autostack.pipeline.runner import BRANCH, Runner
 from autostack.pipeline.runs import UNFINISHED, Run, Runs
 
@@ -33,6 +35,16 @@ def run_now(
         runner.drain()  # returns at once while another runner is at work
         time.sleep(_LOOK_EVERY_S)
     return now
+
+
+def first_images(places: Places, *, echo: Callable[[str], None]) -> Run | None:
+    """Build what the manifests of the origin's main name and the registry lacks; None when it lacks nothing."""
+    runner = Runner(places, echo)
+    head = Repository(places.origin).commit(f"refs/heads/{BRANCH}")
+    apps = snapshot(runner.target.repository, head).workspace.apps()
+    if not missing_images(runner.target, head, apps) and not runner.runs.unfinished():
+        return None
+    return run_now(places, only=(), initial=True, again=True, echo=echo)
 
 
 def read_log(places: Places, number: int | None, *, follow: bool) -> Iterator[bytes]:
