@@ -28,8 +28,6 @@ JOBS = Kind("batch", "v1", "Job", "jobs", namespaced=True)
 CLAIMS = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
 
 
-
-
 @dataclass
 class Origin:
     """A bare repository and a checkout that pushes to it."""
@@ -103,7 +101,8 @@ class Loop:
     def application(self, **spec: Any) -> dict[str, Any]:
         """An Application of the origin's manifests/, with automated sync unless told otherwise."""
         return {
-            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
             "metadata": {"name": "demo", "namespace": "argocd"},
             "spec": {
                 "project": "default",
@@ -115,7 +114,7 @@ class Loop:
                 },
                 **spec,
             },
-        }  # fmt: skip
+        }
 
     async def apply(self, obj: dict[str, Any], kind: Kind = APPLICATIONS) -> None:
         await self.api.apply(kind, obj, field_manager="tester")
@@ -161,9 +160,15 @@ async def closed_loop(cluster: HttpsCluster, folder: Path) -> AsyncIterator[Loop
             await cluster.ok("apply", "--server-side", "-f", str(ROOT / "argocd/pocket" / name))
         await cluster.ok("create", "namespace", "argocd")
         settings = Settings(
-            listen_host="127.0.0.1", listen_port=0, identity="tester", namespace="argocd", cache=folder / "cache",
-            poll_s=180, prometheus_url="", log_level="INFO",
-        )  # fmt: skip
+            listen_host="127.0.0.1",
+            listen_port=0,
+            identity="tester",
+            namespace="argocd",
+            cache=folder / "cache",
+            poll_s=180,
+            prometheus_url="",
+            log_level="INFO",
+        )
         found = Loop(cluster, Origin.create(folder), api, settings)
         try:
             yield found

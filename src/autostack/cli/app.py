@@ -1,6 +1,7 @@
 """`autostack app`: Applications as an argocd user expects them; works with any cluster's kubeconfig.
 
-Exit codes as argocd's: `diff` exits 1 when something differs and 2 on an error; a wait that times out exits 20.
+Exit codes as argocd's: `diff` exits 1 when something differs and 2 on an error; a wait that times out
+exits 20.
 """
 
 from __future__ import annotations
@@ -50,12 +51,19 @@ def list_applications(cluster: ClusterName = None, as_json: AsJson = False) -> N
     for one in found:
         spec, status = one["spec"], one.get("status") or {}
         source = spec.get("source") or {}
-        rows.append([
-            one["metadata"]["name"], spec.get("project", ""), (status.get("sync") or {}).get("status", "Unknown"),
-            (status.get("health") or {}).get("status", "Unknown"), _policy(spec),
-            ", ".join(sorted({entry["type"] for entry in status.get("conditions") or []})) or "<none>",
-            source.get("repoURL", ""), source.get("path", ""), source.get("targetRevision", ""),
-        ])  # fmt: skip
+        rows.append(
+            [
+                one["metadata"]["name"],
+                spec.get("project", ""),
+                (status.get("sync") or {}).get("status", "Unknown"),
+                (status.get("health") or {}).get("status", "Unknown"),
+                _policy(spec),
+                ", ".join(sorted({entry["type"] for entry in status.get("conditions") or []})) or "<none>",
+                source.get("repoURL", ""),
+                source.get("path", ""),
+                source.get("targetRevision", ""),
+            ]
+        )
     header = ["NAME", "PROJECT", "STATUS", "HEALTH", "SYNCPOLICY", "CONDITIONS", "REPO", "PATH", "TARGET"]
     return _print_table(header, rows)
 
@@ -117,11 +125,18 @@ def diff(
         typer.echo(f"autostack: {error}", err=True)
         raise typer.Exit(2) from error
     if as_json:
-        _print_json([
-            {"group": item.key.group, "kind": item.key.kind, "namespace": item.key.namespace, "name": item.key.name,
-             "differences": [str(one) for one in item.differences]}
-            for item in resources
-        ])  # fmt: skip
+        _print_json(
+            [
+                {
+                    "group": item.key.group,
+                    "kind": item.key.kind,
+                    "namespace": item.key.namespace,
+                    "name": item.key.name,
+                    "differences": [str(one) for one in item.differences],
+                }
+                for item in resources
+            ]
+        )
     else:
         for item in resources:
             for line in inspection.unified(item):
@@ -158,7 +173,11 @@ def sync(
         if not wait_for_it:
             return started
         return await requests.until(
-            api, name, lambda one: requests.is_settled(one, synced=False, healthy=False, idle=True), timeout, "the sync"
+            api,
+            name,
+            lambda one: requests.is_settled(one, synced=False, healthy=False, idle=True),
+            timeout,
+            "the sync",
         )
 
     _print_operation(_with_api(cluster, work), as_json=as_json, ended=wait_for_it)
@@ -179,7 +198,9 @@ def history(name: Name, cluster: ClusterName = None, as_json: AsJson = False) ->
 @app.command()
 def rollback(
     name: Name,
-    history_id: Annotated[int | None, typer.Argument(help="The deployment's id; by default the one before.")] = None,
+    history_id: Annotated[
+        int | None, typer.Argument(help="The deployment's id; by default the one before.")
+    ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete what that deployment did not have.")] = False,
     timeout: Timeout = 300,
     cluster: ClusterName = None,
@@ -191,7 +212,11 @@ def rollback(
     async def work(api: KubernetesApi) -> dict[str, Any]:
         await requests.rollback(api, name, history_id, prune=prune)
         return await requests.until(
-            api, name, lambda one: requests.is_settled(one, synced=False, healthy=False, idle=True), timeout, "the rollback"
+            api,
+            name,
+            lambda one: requests.is_settled(one, synced=False, healthy=False, idle=True),
+            timeout,
+            "the rollback",
         )
 
     _print_operation(_with_api(cluster, work), as_json=as_json, ended=True)
@@ -214,13 +239,15 @@ def wait(
     found = _with_api(
         cluster,
         lambda api: requests.until(
-            api, name,
+            api,
+            name,
             lambda one: requests.is_settled(
                 one, synced=synced or every, healthy=healthy or every, idle=operation or every
             ),
-            timeout, "the wanted state",
+            timeout,
+            "the wanted state",
         ),
-    )  # fmt: skip
+    )
     if as_json:
         return _print_json(found.get("status") or {})
     return typer.echo(f"{name}: {requests.summary(found)}")
@@ -244,24 +271,42 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("Target", source.get("targetRevision", "HEAD")),
         ("Path", source.get("path", "")),
         ("Sync Policy", _policy(spec)),
-        ("Sync Status", f"{(status.get('sync') or {}).get('status', 'Unknown')} ({(status.get('sync') or {}).get('revision', '')[:12]})"),
+        (
+            "Sync Status",
+            (
+                f"{(status.get('sync') or {}).get('status', 'Unknown')} "
+                f"({(status.get('sync') or {}).get('revision', '')[:12]})"
+            ),
+        ),
         ("Health Status", (status.get("health") or {}).get("status", "Unknown")),
-    ]  # fmt: skip
+    ]
     if operation:
         facts.append(("Operation", f"{operation.get('phase')}: {operation.get('message', '')}"))
-    return facts + [("Condition", f"{one['type']}: {one['message']}") for one in status.get("conditions") or []]
+    return facts + [
+        ("Condition", f"{one['type']}: {one['message']}") for one in status.get("conditions") or []
+    ]
 
 
 def _resource_rows(found: dict[str, Any]) -> list[list[str]]:
     status = found.get("status") or {}
     results = ((status.get("operationState") or {}).get("syncResult") or {}).get("resources") or []
-    messages = {(one["group"], one["kind"], one["namespace"], one["name"]): one.get("message", "") for one in results}
+    messages = {
+        (one["group"], one["kind"], one["namespace"], one["name"]): one.get("message", "") for one in results
+    }
     rows = []
     for one in status.get("resources") or []:
         key = (one.get("group", ""), one["kind"], one.get("namespace", ""), one["name"])
         health = one.get("health") or {}
         message = health.get("message") or messages.get(key, "")
-        rows.append([*key, one.get("status", ""), health.get("status", ""), "Hook" if one.get("hook") else "", message])
+        rows.append(
+            [
+                *key,
+                one.get("status", ""),
+                health.get("status", ""),
+                "Hook" if one.get("hook") else "",
+                message,
+            ]
+        )
     return rows
 
 
@@ -270,7 +315,9 @@ def _resource(text: str) -> dict[str, str]:
 
     parts = text.split(":")
     if len(parts) != 3 or not parts[1] or not parts[2]:
-        raise UsageError(f"--resource {text!r}: write GROUP:KIND:NAME, e.g. apps:Deployment:worker-node or :Service:x")
+        raise UsageError(
+            f"--resource {text!r}: write GROUP:KIND:NAME, e.g. apps:Deployment:worker-node or :Service:x"
+        )
     named = {"kind": parts[1], "name": parts[2]}
     return {**named, "group": parts[0]} if parts[0] else named
 
@@ -287,7 +334,17 @@ def _print_operation(found: dict[str, Any], *, as_json: bool, ended: bool) -> No
     elif ended:
         typer.echo(f"{state.get('phase')}: {state.get('message', '')}")
         results = (state.get("syncResult") or {}).get("resources") or []
-        rows = [[one["group"], one["kind"], one["namespace"], one["name"], one.get("status", ""), one.get("message", "")] for one in results]
+        rows = [
+            [
+                one["group"],
+                one["kind"],
+                one["namespace"],
+                one["name"],
+                one.get("status", ""),
+                one.get("message", ""),
+            ]
+            for one in results
+        ]
         _print_table(["GROUP", "KIND", "NAMESPACE", "NAME", "STATUS", "MESSAGE"], rows)
     else:
         typer.echo("sync requested")

@@ -28,7 +28,12 @@ class _JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of one record."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": moment, "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage()}
+        line = {
+            "time": moment,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
         line |= getattr(record, "fields", {})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -48,7 +53,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         world = World(api, live, Mirrors(settings.cache), lambda: datetime.now(UTC), settings.poll_s)
         leadership = Leadership(api, settings.namespace, settings.identity)
         background = [
-            asyncio.create_task(serve(settings.listen_host, settings.listen_port, live.ready.is_set), name="http"),
+            asyncio.create_task(
+                serve(settings.listen_host, settings.listen_port, live.ready.is_set), name="http"
+            ),
             asyncio.create_task(live.run(), name="live state"),
             asyncio.create_task(leadership.run(), name="lease"),
             asyncio.create_task(_lead(world, settings, leadership, heard), name="lead"),
@@ -69,7 +76,9 @@ async def _until(stop: asyncio.Event) -> None:
 
 
 async def _lead(world: World, settings: Settings, leadership: Leadership, heard: list[Controller]) -> None:
-    """While the lease is ours, work; when it is lost, drop the work where it is: another goes on from the status."""
+    """While the lease is ours, work; when it is lost, drop the work where it is: another goes on from the
+    status.
+    """
     while True:
         await leadership.held.wait()
         await world.live.ready.wait()

@@ -1,7 +1,8 @@
 """The Kubernetes API on plain objects: any cluster with a kubeconfig, or the one this pod runs in.
 
-lightkube reads the configuration (users, tokens, certificates, service account); the requests are ours, because a
-GitOps controller works on whatever kinds the cluster has, as decoded JSON, and typed models would only be in the way.
+lightkube reads the configuration (users, tokens, certificates, service account); the requests are ours,
+because a GitOps controller works on whatever kinds the cluster has, as decoded JSON, and typed models
+would only be in the way.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class KubernetesApi:
 
     @classmethod
     def from_environment(cls, *, kubeconfig: str | None = None, context: str | None = None) -> KubernetesApi:
-        """By an explicit kubeconfig, else $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+        """By an explicit kubeconfig, else $KUBECONFIG, else the pod's service account, else
+        ~/.kube/config.
+        """
         try:
             found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
             config = found.get(context)
@@ -131,11 +134,15 @@ class KubernetesApi:
         return {**page, "items": items}
 
     async def watch(self, kind: Kind, resource_version: str, namespace: str = "") -> AsyncIterator[Object]:
-        """The events after `resource_version`, until the server ends the watch; GoneError when it is compacted."""
+        """The events after `resource_version`, until the server ends the watch; GoneError when it is
+        compacted.
+        """
         params = {
-            "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": resource_version,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
             "timeoutSeconds": str(WATCH_SECONDS),
-        }  # fmt: skip
+        }
         timeout = httpx2.Timeout(10, read=WATCH_SECONDS + 30)
         try:
             async with self._http.stream(
@@ -161,13 +168,13 @@ class KubernetesApi:
         """Create; ConflictError when the name is taken."""
         return await self.request(
             "POST", kind.path("", namespace), body=obj, params={"fieldManager": FIELD_MANAGER}
-        )  # fmt: skip
+        )
 
     async def replace(self, kind: Kind, obj: Object, name: str, namespace: str = "") -> Object:
         """Replace the whole object; ConflictError when its resourceVersion is stale."""
         return await self.request(
             "PUT", kind.path(name, namespace), body=obj, params={"fieldManager": FIELD_MANAGER}
-        )  # fmt: skip
+        )
 
     async def apply(
         self, kind: Kind, obj: Object, *, dry_run: bool = False, field_manager: str = FIELD_MANAGER
@@ -180,23 +187,27 @@ class KubernetesApi:
         path = kind.path(meta["name"], meta.get("namespace", ""))
         return await self.request(
             "PATCH", path, body=obj, params=params, content_type="application/apply-patch+yaml"
-        )  # fmt: skip
+        )
 
     async def merge(self, kind: Kind, name: str, namespace: str, patch: Object) -> Object:
         """JSON merge patch; a resourceVersion in it makes the write conditional."""
         return await self.request(
-            "PATCH", kind.path(name, namespace), body=patch, content_type="application/merge-patch+json",
+            "PATCH",
+            kind.path(name, namespace),
+            body=patch,
+            content_type="application/merge-patch+json",
             params={"fieldManager": FIELD_MANAGER},
-        )  # fmt: skip
+        )
 
     async def delete(
         self, kind: Kind, name: str, namespace: str = "", *, uid: str = "", propagation: str = "background"
     ) -> None:
         """Delete; one that is gone already is fine, another object of the same name is not touched."""
         body: Object = {
-            "kind": "DeleteOptions", "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
             "propagationPolicy": propagation.capitalize(),
-        }  # fmt: skip
+        }
         if uid:
             body["preconditions"] = {"uid": uid}
         try:

@@ -49,7 +49,9 @@ class Automated:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often a failed operation is tried again; the wait grows by `factor` up to `max_duration_s`. -1 = for ever."""
+    """How often a failed operation is tried again; the wait grows by `factor` up to `max_duration_s`. -1 =
+    for ever.
+    """
 
     limit: int = 5
     duration_s: float = 5
@@ -72,7 +74,9 @@ class SyncOptions:
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:
-    """One entry of ignoreDifferences; empty group, name or namespace match as Argo CD matches them ("*" allowed)."""
+    """One entry of ignoreDifferences; empty group, name or namespace match as Argo CD matches them ("*"
+    allowed).
+    """
 
     group: str
     kind: str
@@ -114,8 +118,12 @@ _SOURCE_FIELDS = {"repoURL", "path", "targetRevision", "directory", "name"}
 _REFUSED = {
     "sources": "several sources are not supported by this controller; use spec.source",
     "sourceHydrator": "the source hydrator is not supported by this controller",
-    "chart": "Helm charts are not supported by this controller; use Argo CD for it, or render the chart into Git",
-    "helm": "Helm sources are not supported by this controller; use Argo CD for it, or render the chart into Git",
+    "chart": (
+        "Helm charts are not supported by this controller; use Argo CD for it, or render the chart into Git"
+    ),
+    "helm": (
+        "Helm sources are not supported by this controller; use Argo CD for it, or render the chart into Git"
+    ),
     "plugin": "config management plugins are not supported by this controller",
     "kustomize": "write the kustomization into Git instead of overriding it in the Application",
     "ref": "source references are not supported by this controller",
@@ -139,7 +147,8 @@ def parse(obj: Object) -> Application:
     destination = spec.get("destination") or {}
     if destination.get("server", destination.get("name")) not in (*IN_CLUSTER, None):
         raise SpecError(
-            f"spec.destination: only this cluster ({IN_CLUSTER[0]}) is supported, not {destination.get('server') or destination.get('name')!r}"
+            f"spec.destination: only this cluster ({IN_CLUSTER[0]}) is supported, not "
+            f"{destination.get('server') or destination.get('name')!r}"
         )
     return Application(
         name=meta.get("name", ""),
@@ -185,9 +194,13 @@ def parse_source(source: Object, where: str = "spec.source") -> Source:
 def parse_options(options: list[str]) -> SyncOptions:
     """syncOptions; an option that would be ignored is refused."""
     known = {
-        "CreateNamespace": "create_namespace", "PruneLast": "prune_last", "Prune": "prune", "Replace": "replace",
-        "RespectIgnoreDifferences": "respect_ignore_differences", "FailOnSharedResource": "fail_on_shared_resource",
-    }  # fmt: skip
+        "CreateNamespace": "create_namespace",
+        "PruneLast": "prune_last",
+        "Prune": "prune",
+        "Replace": "replace",
+        "RespectIgnoreDifferences": "respect_ignore_differences",
+        "FailOnSharedResource": "fail_on_shared_resource",
+    }
     chosen: dict[str, bool] = {}
     propagation = "foreground"
     for option in options:

@@ -73,10 +73,13 @@ class Comparison:
     @property
     def health_status(self) -> str:
         """The worst health; a resource that is to be pruned does not count."""
-        return worst([
-            item.health.status for item in self.resources
-            if item.health and item.counts and not item.requires_pruning and not item.hook
-        ])  # fmt: skip
+        return worst(
+            [
+                item.health.status
+                for item in self.resources
+                if item.health and item.counts and not item.requires_pruning and not item.hook
+            ]
+        )
 
 
 def desired_objects(
@@ -120,7 +123,7 @@ def compare_all(
             counts = not is_hook and "IgnoreExtraneous" not in option_set(obj, COMPARE_OPTIONS)
             resources[key] = Resource(
                 key, version_of(obj), None, obj, (), 0, is_hook, counts, health.assess(obj)
-            )  # fmt: skip
+            )
     return Comparison(tuple(sorted(resources.values(), key=lambda item: (item.wave, item.key))))
 
 
@@ -132,8 +135,16 @@ def compare_one(app: Application, item: Desired, live: Object | None) -> Resourc
         differences = ignore.remaining(compare(item.manifest, live), rules, live)
     verdict = Health(MISSING) if live is None else health.assess(live)
     return Resource(
-        item.key, version_of(item.manifest), item.manifest, live, tuple(differences), item.wave, False, True, verdict
-    )  # fmt: skip
+        item.key,
+        version_of(item.manifest),
+        item.manifest,
+        live,
+        tuple(differences),
+        item.wave,
+        False,
+        True,
+        verdict,
+    )
 
 
 def prunable(resource: Resource) -> bool:

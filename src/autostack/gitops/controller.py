@@ -1,7 +1,7 @@
 """All applications of one namespace: each has a loop of its own, woken by what concerns it.
 
-Wake by event: a change of the Application, of an object that it owns or wants, of its project. The timer is only
-the safety net (a poll of Git, a retry). One application's trouble does not hold up another.
+Wake by event: a change of the Application, of an object that it owns or wants, of its project. The timer
+is only the safety net (a poll of Git, a retry). One application's trouble does not hold up another.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ class Controller:
         """Reconcile until cancelled."""
         async with asyncio.TaskGroup() as group:
             for key in list(self._world.live.objects):
-                if (key.group, key.kind) == ("argoproj.io", "Application") and key.namespace == self._namespace:
+                if (key.group, key.kind) == (
+                    "argoproj.io",
+                    "Application",
+                ) and key.namespace == self._namespace:
                     self._start(group, key)
             while True:
                 key = await self._arrivals.get()
@@ -120,6 +123,11 @@ def _what_is_asked(app: Object) -> tuple[object, ...]:
     meta = metadata(app)
     phase = ((app.get("status") or {}).get("operationState") or {}).get("phase")
     return (
-        app.get("spec"), app.get("operation"), meta.get("annotations"), meta.get("labels"), meta.get("finalizers"),
-        meta.get("deletionTimestamp"), phase == "Terminating",
-    )  # fmt: skip
+        app.get("spec"),
+        app.get("operation"),
+        meta.get("annotations"),
+        meta.get("labels"),
+        meta.get("finalizers"),
+        meta.get("deletionTimestamp"),
+        phase == "Terminating",
+    )

@@ -1,4 +1,6 @@
-"""One application's desired state: the newest revision that could be rendered, and the problem with a newer one."""
+"""One application's desired state: the newest revision that could be rendered, and the problem with a
+newer one.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ class DesiredState:
         return await self._mirrors.resolve(source.repo_url, revision or source.target_revision)
 
 
-def namespaced_by(kinds_of: Callable[[Object], bool | None], manifests: tuple[Object, ...]) -> Callable[[Object], bool]:
+def namespaced_by(
+    kinds_of: Callable[[Object], bool | None], manifests: tuple[Object, ...]
+) -> Callable[[Object], bool]:
     """Whether an object has a namespace: as the cluster says, else as a CRD among the manifests says."""
     scopes: dict[tuple[str, str], bool] = {}
     for manifest in manifests:

@@ -1,9 +1,9 @@
 """The three-way difference of one object: Git's manifest, the live object, and what we applied before.
 
-A difference is a field that Git states and the cluster has otherwise, or a field that we applied before (managedFields
-say so) and Git no longer states. Fields that others set or the server defaulted are nobody's difference, so the result
-is quiet after defaulting. How a list is compared (by key, as a set, as one value) is also read from managedFields:
-the server's own schema, without a copy of it here.
+A difference is a field that Git states and the cluster has otherwise, or a field that we applied before
+(managedFields say so) and Git no longer states. Fields that others set or the server defaulted are
+nobody's difference, so the result is quiet after defaulting. How a list is compared (by key, as a set, as
+one value) is also read from managedFields: the server's own schema, without a copy of it here.
 """
 
 from __future__ import annotations
@@ -22,16 +22,26 @@ APPEND = "+"  # as the last step of a path: an element that the live list lacks
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, False, 0)
 # List keys of Kubernetes' own kinds, for an object that we have not applied yet.
 _LIST_KEYS: dict[str, tuple[str, ...]] = {
-    "containers": ("name",), "initContainers": ("name",), "ephemeralContainers": ("name",), "env": ("name",),
-    "volumes": ("name",), "imagePullSecrets": ("name",), "volumeMounts": ("mountPath",), "volumeDevices": ("devicePath",),
-    "hostAliases": ("ip",), "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"), "volumeClaimTemplates": (),
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "ephemeralContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "volumeClaimTemplates": (),
     "conditions": ("type",),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that differs. `path` leads through the live object; `desired` None means: Git no longer has it."""
+    """One field that differs. `path` leads through the live object; `desired` None means: Git no longer
+    has it.
+    """
 
     path: Path
     desired: Any
@@ -43,7 +53,9 @@ class Difference:
 
 
 def normalized(manifest: Object) -> Object:
-    """The manifest as the API server will store it: no nulls, no status, a Secret's stringData folded into data."""
+    """The manifest as the API server will store it: no nulls, no status, a Secret's stringData folded into
+    data.
+    """
     shown: Object = _without_nulls(manifest)
     shown.pop("status", None)
     shown.get("metadata", {}).pop("creationTimestamp", None)
@@ -55,7 +67,9 @@ def normalized(manifest: Object) -> Object:
 
 
 def compare(desired: Object, live: Object, manager: str = FIELD_MANAGER) -> list[Difference]:
-    """The differences; `desired` is normalized. apiVersion and kind are not compared: the key already matched."""
+    """The differences; `desired` is normalized. apiVersion and kind are not compared: the key already
+    matched.
+    """
     owned = applied_fields(live, manager, desired.get("apiVersion", ""))
     found: list[Difference] = []
     shown = {name: value for name, value in desired.items() if name not in {"apiVersion", "kind"}}
@@ -129,7 +143,7 @@ def _list(
         found.append(Difference(path, desired, live))
 
 
-def _keyed_list(
+def _keyed_list(  # noqa: PLR0917 - the walk's own parameters, private
     desired: list[Any],
     live: list[Any],
     keys: tuple[str, ...],
@@ -164,12 +178,10 @@ def _keyed_list(
 
 
 def _set(desired: list[Any], live: list[Any], owned: Fields, path: Path, found: list[Difference]) -> None:
-    for element in desired:
-        if element not in live:
-            found.append(Difference((*path, APPEND), element, None))
-    for name in owned:
-        if name.startswith("v:") and (value := json.loads(name[2:])) not in desired and value in live:
-            found.append(Difference((*path, live.index(value)), None, value))
+    found += [Difference((*path, APPEND), element, None) for element in desired if element not in live]
+    ours = [json.loads(name[2:]) for name in owned if name.startswith("v:")]
+    gone = [value for value in ours if value not in desired and value in live]
+    found += [Difference((*path, live.index(value)), None, value) for value in gone]
 
 
 def _guessed_keys(desired: list[Any], path: Path) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Which kinds the cluster has, from aggregated discovery (Kubernetes 1.30 and newer): one request per root."""
+"""Which kinds the cluster has, from aggregated discovery (Kubernetes 1.30 and newer): one request per
+root.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,22 @@ from autostack.gitops.objects import Object, group_of, version_of
 _ACCEPT = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
 # Not watched, as in Argo CD: they change all the time, belong to controllers, and nobody keeps them in Git.
-UNWATCHED = frozenset({
-    ("", "Event"), ("events.k8s.io", "Event"), ("", "Endpoints"), ("discovery.k8s.io", "EndpointSlice"), ("", "Node"),
-    ("coordination.k8s.io", "Lease"), ("", "ComponentStatus"), ("apps", "ControllerRevision"), ("", "PodTemplate"),
-    ("storage.k8s.io", "CSINode"), ("storage.k8s.io", "VolumeAttachment"), ("storage.k8s.io", "CSIStorageCapacity"),
-})  # fmt: skip
+UNWATCHED = frozenset(
+    {
+        ("", "Event"),
+        ("events.k8s.io", "Event"),
+        ("", "Endpoints"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("", "Node"),
+        ("coordination.k8s.io", "Lease"),
+        ("", "ComponentStatus"),
+        ("apps", "ControllerRevision"),
+        ("", "PodTemplate"),
+        ("storage.k8s.io", "CSINode"),
+        ("storage.k8s.io", "VolumeAttachment"),
+        ("storage.k8s.io", "CSIStorageCapacity"),
+    }
+)
 
 
 class Kinds:

@@ -9,7 +9,9 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 
 
 def seconds(text: str) -> float:
-    """The duration in seconds; ValueError says what is wrong. A bare number is seconds, as Argo CD takes it."""
+    """The duration in seconds; ValueError says what is wrong. A bare number is seconds, as Argo CD takes
+    it.
+    """
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)

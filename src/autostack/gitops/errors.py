@@ -1,8 +1,8 @@
 """What can go wrong between Git and the cluster; the type is the decision.
 
 GitopsError
-├── SpecError            the Application asks for what is refused → condition InvalidSpecError, wait for a change
-├── SourceError          the desired state cannot be had → condition ComparisonError, last good state stays, look again
+├── SpecError            what the Application asks for is refused → InvalidSpecError, wait for a change
+├── SourceError          no desired state to be had → ComparisonError, last good state stays, look again
 │   ├── RepositoryError  clone or fetch failed
 │   └── ManifestError    a manifest cannot be read; carries file and line
 ├── ApiError             the API server said no; carries its Status

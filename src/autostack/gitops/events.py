@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 COMPONENT = "autostack-gitops"
 
 
-async def record(api: KubernetesApi, about: Object, reason: str, message: str, *, warning: bool = False) -> None:
+async def record(
+    api: KubernetesApi, about: Object, reason: str, message: str, *, warning: bool = False
+) -> None:
     """Write one Event. An Event that cannot be written is logged; it never stops what it tells of."""
     meta, now = metadata(about), rfc3339(datetime.now(UTC))
     namespace = meta.get("namespace") or "default"
@@ -24,8 +26,12 @@ async def record(api: KubernetesApi, about: Object, reason: str, message: str, *
         "kind": "Event",
         "metadata": {"name": f"{meta['name']}.{secrets.token_hex(8)}", "namespace": namespace},
         "involvedObject": {
-            "apiVersion": about.get("apiVersion"), "kind": about.get("kind"), "name": meta["name"],
-            "namespace": namespace, "uid": meta.get("uid"), "resourceVersion": meta.get("resourceVersion"),
+            "apiVersion": about.get("apiVersion"),
+            "kind": about.get("kind"),
+            "name": meta["name"],
+            "namespace": namespace,
+            "uid": meta.get("uid"),
+            "resourceVersion": meta.get("resourceVersion"),
         },
         "reason": reason,
         "message": capped(message, 1000),
@@ -36,7 +42,7 @@ async def record(api: KubernetesApi, about: Object, reason: str, message: str, *
         "firstTimestamp": now,
         "lastTimestamp": now,
         "count": 1,
-    }  # fmt: skip
+    }
     try:
         await api.create(EVENTS, event, namespace)
     except (ApiError, UnreachableError) as error:

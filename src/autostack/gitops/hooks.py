@@ -14,7 +14,9 @@ _REFUSED = frozenset({"PreDelete", "PostDelete"})
 
 
 def hook_types(obj: Object) -> tuple[str, ...]:
-    """The phases at which the object is a hook, in order; ("Skip",) when it is never applied; () for no hook."""
+    """The phases at which the object is a hook, in order; ("Skip",) when it is never applied; () for no
+    hook.
+    """
     text = annotations_of(obj).get(HOOK, "")
     types = {part.strip() for part in text.split(",") if part.strip()}
     name = f"{obj.get('kind')} {metadata(obj).get('name') or metadata(obj).get('generateName')}"
@@ -36,14 +38,17 @@ def delete_policies(obj: Object) -> frozenset[str]:
     policies = frozenset(part.strip() for part in text.split(",") if part.strip())
     for unknown in sorted(policies - DELETE_POLICIES):
         raise SpecError(
-            f"{obj.get('kind')} {metadata(obj).get('name')}: annotation {HOOK_DELETE_POLICY}: {unknown!r} is none of "
+            f"{obj.get('kind')} {metadata(obj).get('name')}: annotation "
+            f"{HOOK_DELETE_POLICY}: {unknown!r} is none of "
             f"{', '.join(sorted(DELETE_POLICIES))}"
         )
     return policies or frozenset({"BeforeHookCreation"})
 
 
 def named(obj: Object, *, phase: str, revision: str, started_at_s: int) -> Object:
-    """A hook with a name of its own per sync when it has only generateName, and the same one after a restart."""
+    """A hook with a name of its own per sync when it has only generateName, and the same one after a
+    restart.
+    """
     meta = metadata(obj)
     if meta.get("name") or not meta.get("generateName"):
         return obj

@@ -1,7 +1,8 @@
 """ignoreDifferences: which fields of an object do not count, and what is applied in their place.
 
-By default an ignored field only stays out of the comparison. With RespectIgnoreDifferences the live value is applied
-too. It is copied, not left out: leaving it out would give up our ownership, and the server would drop the value.
+By default an ignored field only stays out of the comparison. With RespectIgnoreDifferences the live value
+is applied too. It is copied, not left out: leaving it out would give up our ownership, and the server
+would drop the value.
 """
 
 from __future__ import annotations

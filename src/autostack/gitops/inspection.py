@@ -22,7 +22,9 @@ from autostack.gitops.render import render
 from autostack.gitops.source import Mirrors
 
 
-async def differing(api: KubernetesApi, app: Object, *, revision: str = "", local: Path | None = None) -> list[Resource]:
+async def differing(
+    api: KubernetesApi, app: Object, *, revision: str = "", local: Path | None = None
+) -> list[Resource]:
     """The resources that differ between the cluster and Git (at a revision), or a local folder."""
     application, kinds = parse(app), await discover(api)
     if local is not None:
@@ -52,7 +54,9 @@ async def differing(api: KubernetesApi, app: Object, *, revision: str = "", loca
     return [item for item in compare_all(application, desired, live, owned).resources if not item.is_synced]
 
 
-async def _owned(api: KubernetesApi, kinds: Kinds, app: Object, live: dict[ObjectKey, Object]) -> list[ObjectKey]:
+async def _owned(
+    api: KubernetesApi, kinds: Kinds, app: Object, live: dict[ObjectKey, Object]
+) -> list[ObjectKey]:
     for entry in (app.get("status") or {}).get("resources") or []:
         key = ObjectKey(entry.get("group", ""), entry["kind"], entry.get("namespace", ""), entry["name"])
         kind = kinds.preferred(key.group, key.kind)
@@ -75,7 +79,9 @@ def unified(resource: Resource) -> Iterator[str]:
         after = _shown(predicted(resource.live, list(resource.differences)))
     if resource.key.kind == "Secret" and not resource.key.group:
         before, after = _masked(before, after), _masked(after, before)
-    yield f"===== {resource.key.group}/{resource.key.kind} {resource.key.namespace}/{resource.key.name} ======"
+    yield (
+        f"===== {resource.key.group}/{resource.key.kind} {resource.key.namespace}/{resource.key.name} ======"
+    )
     texts = [yaml.safe_dump(side, sort_keys=True).splitlines() if side else [] for side in (before, after)]
     yield from difflib.unified_diff(texts[0], texts[1], "live", "desired", lineterm="")
 
@@ -84,11 +90,14 @@ def _shown(obj: Object | None) -> Object | None:
     if obj is None:
         return None
     meta = {
-        name: value for name, value in metadata(obj).items()
+        name: value
+        for name, value in metadata(obj).items()
         if name not in {"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp"}
-    }  # fmt: skip
+    }
     if meta.get("annotations"):
-        meta["annotations"] = {name: text for name, text in meta["annotations"].items() if name != APPLIED_HASH}
+        meta["annotations"] = {
+            name: text for name, text in meta["annotations"].items() if name != APPLIED_HASH
+        }
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": meta}
 
 
@@ -97,7 +106,10 @@ def _masked(side: Object | None, other: Object | None) -> Object | None:
         return None
     data = side.get("data") or {}
     against = (other or {}).get("data") or {}
-    hidden = {name: "++++++++" if against.get(name) == value else "+++++++++ (differs)" for name, value in data.items()}
+    hidden = {
+        name: "++++++++" if against.get(name) == value else "+++++++++ (differs)"
+        for name, value in data.items()
+    }
     return {**side, "data": hidden} if data else side
 
 
@@ -115,7 +127,11 @@ async def descendants(api: KubernetesApi, namespaces: set[str]) -> dict[str, lis
             except ApiError:
                 continue
             for item in items:
-                full = {"apiVersion": f"{group}/{kind.version}" if group else kind.version, "kind": name, **item}
+                full = {
+                    "apiVersion": f"{group}/{kind.version}" if group else kind.version,
+                    "kind": name,
+                    **item,
+                }
                 for owner in metadata(full).get("ownerReferences") or []:
                     made.setdefault(owner["uid"], []).append(full)
     for children in made.values():

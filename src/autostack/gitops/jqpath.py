@@ -1,7 +1,7 @@
 """The part of jq that ignoreDifferences is written in: a path, iteration, and select on equality.
 
-`.spec.replicas` · `.spec["a.b"]` · `.items[0]` · `.containers[]` · `.[] | select(.name == "x") | .image`. Anything
-else is refused when the Application is read: a wrong guess here would hide a real difference.
+`.spec.replicas` · `.spec["a.b"]` · `.items[0]` · `.containers[]` · `.[] | select(.name == "x") | .image`.
+Anything else is refused when the Application is read: a wrong guess here would hide a real difference.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `field` goes into a key or an index, `each` into every element, `select` keeps what matches."""
+    """One step: `field` goes into a key or an index, `each` into every element, `select` keeps what
+    matches.
+    """
 
     kind: str
     at: str | int = ""

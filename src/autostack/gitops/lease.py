@@ -1,7 +1,7 @@
 """Leadership by a Lease, so that of two controllers only one syncs.
 
-The holder renews every few seconds; whoever finds a lease that has not moved for its whole duration, by its own
-clock, takes it. A holder that cannot renew for that long stops before another can have begun.
+The holder renews every few seconds; whoever finds a lease that has not moved for its whole duration, by
+its own clock, takes it. A holder that cannot renew for that long stops before another can have begun.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ class Leadership:
     """`held` is set while we lead; `run` strives for it until cancelled, and gives it up then."""
 
     def __init__(
-        self, api: KubernetesApi, namespace: str, identity: str, *, clock: Callable[[], float] = time.monotonic
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        identity: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._namespace, self._identity, self._clock = api, namespace, identity, clock
         self._seen: tuple[str, str] = ("", "")
@@ -50,7 +55,7 @@ class Leadership:
             if self.held.is_set():
                 await self._release()
 
-    def _set(self, is_ours: bool) -> None:  # noqa: FBT001 - private, one caller
+    def _set(self, is_ours: bool) -> None:
         if is_ours and not self.held.is_set():
             log.info("leading", extra={"fields": {"identity": self._identity}})
             self.lost.clear()
@@ -66,14 +71,17 @@ class Leadership:
             lease = await self._api.get(LEASES, LEASE_NAME, self._namespace)
         except NotFoundError:
             lease = {
-                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
                 "metadata": {"name": LEASE_NAME, "namespace": self._namespace},
-            }  # fmt: skip
+            }
         spec: Object = lease.get("spec") or {}
         holder, renewed = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
         if (holder, renewed) != self._seen:
             self._seen, self._seen_at = (holder, renewed), self._clock()
-        is_free = not holder or self._clock() - self._seen_at > (spec.get("leaseDurationSeconds") or DURATION_S)
+        is_free = not holder or self._clock() - self._seen_at > (
+            spec.get("leaseDurationSeconds") or DURATION_S
+        )
         if holder != self._identity and not is_free:
             return False
         taken = holder != self._identity

@@ -1,7 +1,8 @@
-"""The live state: every kind that may hold an application's objects, listed once and then followed by watches.
+"""The live state: every kind that may hold an application's objects, listed once and then followed by
+watches.
 
-A change is known within the watch's latency, and a listener hears it at once. The price is one open connection a
-kind and the objects in memory; Secrets that we do not track are kept without their data.
+A change is known within the watch's latency, and a listener hears it at once. The price is one open
+connection a kind and the objects in memory; Secrets that we do not track are kept without their data.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class LiveState:
                 yield obj
 
     def observe(self, obj: Object) -> None:
-        """Take in what a write of ours returned, so that the next question does not see the state before it."""
+        """Take in what a write of ours returned, so that the next question does not see the state before
+        it.
+        """
         self._store(obj)
 
     def look_for_kinds(self) -> None:
@@ -108,7 +111,9 @@ class LiveState:
                 if isinstance(error, ApiError) and error.code in {401, 403, 404, 405}:
                     self.unreadable[kind.group, kind.kind] = str(error)
                     self._listed(kind)
-                log.warning("cannot follow a kind", extra={"fields": {"kind": kind.kind, "error": str(error)}})
+                log.warning(
+                    "cannot follow a kind", extra={"fields": {"kind": kind.kind, "error": str(error)}}
+                )
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, _LAST_BACKOFF_S)
 
@@ -176,8 +181,12 @@ class LiveState:
 
 
 def _is_older(obj: Object, known: Object) -> bool:
-    # Within one object resourceVersions grow (Kubernetes 1.35 promises that they can be compared), and an event of
-    # before our own write may come after the write's answer.
+    # Within one object resourceVersions grow (Kubernetes 1.35 promises that they can be compared), and an
+    # event of before our own write may come after the write's answer.
     one, other = metadata(obj), metadata(known)
     versions = str(one.get("resourceVersion", "")), str(other.get("resourceVersion", ""))
-    return one.get("uid") == other.get("uid") and all(text.isdigit() for text in versions) and int(versions[0]) < int(versions[1])
+    return (
+        one.get("uid") == other.get("uid")
+        and all(text.isdigit() for text in versions)
+        and int(versions[0]) < int(versions[1])
+    )

@@ -1,6 +1,7 @@
 """YAML text to Kubernetes objects, each problem with its file and line.
 
-Stricter than YAML: a key that stands twice is an error (the first would silently lose), and a date stays text.
+Stricter than YAML: a key that stands twice is an error (the first would silently lose), and a date stays
+text.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ SKIP_MARK = "+argocd:skip-file-rendering"
 class _Loader(yaml.CSafeLoader):
     """The safe loader, without dates and without duplicate keys."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = key_node.value
             if key_node.tag != "tag:yaml.org,2002:merge" and key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} stands twice", problem_mark=key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -77,6 +80,11 @@ def _checked(document: Any, file: str, line: int) -> list[Object]:
         for key, value in (meta.get(name) or {}).items():
             if not isinstance(value, str):
                 raise ManifestError(
-                    file, line, f"{document['kind']} {meta.get('name')}: metadata.{name}: {key} must be a string; quote it"
+                    file,
+                    line,
+                    (
+                        f"{document['kind']} {meta.get('name')}: metadata.{name}: {key} "
+                        f"must be a string; quote it"
+                    ),
                 )
     return [document]

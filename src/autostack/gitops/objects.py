@@ -19,7 +19,9 @@ FIELD_MANAGER = "argocd-controller"
 
 
 class ObjectKey(NamedTuple):
-    """What names an object in a cluster whatever its API version; `namespace` is "" for cluster-scoped kinds."""
+    """What names an object in a cluster whatever its API version; `namespace` is "" for cluster-scoped
+    kinds.
+    """
 
     group: str
     kind: str

@@ -1,4 +1,6 @@
-"""When a sync begins, is tried again, and ends: decisions over status.operationState, which is all that is remembered."""
+"""When a sync begins, is tried again, and ends: decisions over status.operationState, which is all that is
+remembered.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +31,33 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Do not sync: because of an error to show, or for `again_in_s` seconds, or simply because nothing is to do."""
+    """Do not sync: because of an error to show, or for `again_in_s` seconds, or simply because nothing is
+    to do.
+    """
 
     error: str = ""
     again_in_s: float | None = None
 
 
-def automatic(app: Application, comparison: Comparison, revision: str, state: Object | None, now: datetime) -> Begin | Hold:
-    """Whether to sync by itself. A revision is tried once (with its retries); after success only drift is healed."""
+def automatic(  # noqa: PLR0911 - one return for each reason
+    app: Application, comparison: Comparison, revision: str, state: Object | None, now: datetime
+) -> Begin | Hold:
+    """Whether to sync by itself. A revision is tried once (with its retries); after success only drift is
+    healed.
+    """
     if app.automated is None or comparison.sync_status != OUT_OF_SYNC:
         return Hold()
     differing = [item for item in comparison.resources if item.counts and not item.is_synced]
-    if all(item.requires_pruning for item in differing) and not (app.automated.prune and any(map(prunable, differing))):
+    if all(item.requires_pruning for item in differing) and not (
+        app.automated.prune and any(map(prunable, differing))
+    ):
         return Hold()
     tracked = [item for item in comparison.resources if not item.hook]
-    if app.automated.prune and not app.automated.allow_empty and all(item.requires_pruning for item in tracked):
+    if (
+        app.automated.prune
+        and not app.automated.allow_empty
+        and all(item.requires_pruning for item in tracked)
+    ):
         return Hold(
             f"Skipping sync attempt to {revision}: auto-sync will wipe out all resources; "
             "set syncPolicy.automated.allowEmpty if that is meant"
@@ -60,7 +74,9 @@ def automatic(app: Application, comparison: Comparison, revision: str, state: Ob
         if not app.automated.self_heal:
             return Hold()
         attempts = _heal_attempts(state, now)
-        wait_s = _HEAL_BACKOFF_S[min(attempts, len(_HEAL_BACKOFF_S) - 1)] - age_s(state.get("finishedAt"), now)
+        wait_s = _HEAL_BACKOFF_S[min(attempts, len(_HEAL_BACKOFF_S) - 1)] - age_s(
+            state.get("finishedAt"), now
+        )
         if wait_s > 0:
             return Hold(again_in_s=wait_s)
         sync["autoHealAttemptsCount"] = attempts + 1
@@ -112,9 +128,11 @@ def ended(state: Object, *, phase: str, message: str, retry: Retry, now: datetim
         return finished
     delay_s = retry_delay_s(retry, count)
     return {
-        **finished, "phase": RUNNING, "retryCount": count + 1,
+        **finished,
+        "phase": RUNNING,
+        "retryCount": count + 1,
         "message": f"{message}. Retrying attempt #{count + 1} in {delay_s:g} s.",
-    }  # fmt: skip
+    }
 
 
 def retry_delay_s(retry: Retry, count: int) -> float:
@@ -126,7 +144,9 @@ def retry_wait_s(state: Object, retry: Retry, now: datetime) -> float | None:
     """How long until the next attempt; None when no retry is being waited for."""
     if state.get("phase") != RUNNING or not state.get("finishedAt"):
         return None
-    return max(0.0, retry_delay_s(retry, int(state.get("retryCount", 1)) - 1) - age_s(state["finishedAt"], now))
+    return max(
+        0.0, retry_delay_s(retry, int(state.get("retryCount", 1)) - 1) - age_s(state["finishedAt"], now)
+    )
 
 
 def retried(state: Object) -> Object:
@@ -138,9 +158,13 @@ def retried(state: Object) -> Object:
 def outcomes(state: Object) -> dict[tuple[str, str, str, str, str], Outcome]:
     """What the tasks came to so far, by (phase, group, kind, namespace, name)."""
     return {
-        (entry.get("syncPhase", "Sync"), entry["group"], entry["kind"], entry["namespace"], entry["name"]): Outcome(
-            entry.get("status", ""), entry.get("hookPhase", ""), entry.get("message", "")
-        )
+        (
+            entry.get("syncPhase", "Sync"),
+            entry["group"],
+            entry["kind"],
+            entry["namespace"],
+            entry["name"],
+        ): Outcome(entry.get("status", ""), entry.get("hookPhase", ""), entry.get("message", ""))
         for entry in (state.get("syncResult") or {}).get("resources") or []
     }
 
@@ -152,9 +176,15 @@ def with_tasks(state: Object, tasks: list[Task], message: str) -> Object:
         if task.is_pending:
             continue
         entry = {
-            "group": task.key.group, "version": task.version, "kind": task.key.kind, "namespace": task.key.namespace,
-            "name": task.key.name, "message": task.outcome.message, "hookPhase": task.outcome.phase, "syncPhase": task.phase,
-        }  # fmt: skip
+            "group": task.key.group,
+            "version": task.version,
+            "kind": task.key.kind,
+            "namespace": task.key.namespace,
+            "name": task.key.name,
+            "message": task.outcome.message,
+            "hookPhase": task.outcome.phase,
+            "syncPhase": task.phase,
+        }
         if task.outcome.status:
             entry["status"] = task.outcome.status
         if task.hook:
@@ -167,7 +197,13 @@ def _entries_of_others(state: Object, tasks: list[Task]) -> Iterator[Object]:
     # A pruned object is gone from the comparison, and so is its task; what became of it stays on record.
     present = {(task.phase, *task.key) for task in tasks}
     for entry in state["syncResult"].get("resources") or []:
-        name = (entry.get("syncPhase", "Sync"), entry["group"], entry["kind"], entry["namespace"], entry["name"])
+        name = (
+            entry.get("syncPhase", "Sync"),
+            entry["group"],
+            entry["kind"],
+            entry["namespace"],
+            entry["name"],
+        )
         if name not in present and entry.get("status") in {PRUNED, PRUNE_SKIPPED}:
             yield entry
 

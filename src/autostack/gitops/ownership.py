@@ -1,7 +1,7 @@
 """What metadata.managedFields says: which fields of a live object a manager owns, as the tree FieldsV1.
 
-Keys are `f:<field>`, `k:{…}` (an element of a keyed list), `v:<value>` (an element of a set), `.` (the node itself).
-An empty subtree is a leaf, or a list or map that the API server treats as one value.
+Keys are `f:<field>`, `k:{…}` (an element of a keyed list), `v:<value>` (an element of a set), `.` (the
+node itself). An empty subtree is a leaf, or a list or map that the API server treats as one value.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def element_key(name: str) -> dict[str, Any]:
 
 
 def has_key(element: Any, keys: dict[str, Any]) -> bool:
-    """Whether a list element is the one with these keys, taking the server's defaults for those it leaves out."""
+    """Whether a list element is the one with these keys, taking the server's defaults for those it leaves
+    out.
+    """
     return isinstance(element, dict) and all(
         element.get(name, KEY_DEFAULTS.get(name)) == value for name, value in keys.items()
     )

@@ -1,7 +1,7 @@
 """What a sync does next: tasks and their outcomes in, one step out; asked again after every change.
 
-Nothing is remembered between two questions. The outcomes are those in status.operationState, so a controller that
-was killed asks the same question after its restart and goes on where the sync was.
+Nothing is remembered between two questions. The outcomes are those in status.operationState, so a
+controller that was killed asks the same question after its restart and goes on where the sync was.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One object's part in the sync. `desired` None means: prune it. `refusal` says why it must not be pruned."""
+    """One object's part in the sync. `desired` None means: prune it. `refusal` says why it must not be
+    pruned.
+    """
 
     key: ObjectKey
     version: str
@@ -105,7 +107,9 @@ def progress(task: Task) -> Outcome:
 
 
 def next_step(tasks: Iterable[Task]) -> Run | Wait | Finish:
-    """The next step. Every wave waits for the one before it; the last wave is only waited for if it has hooks."""
+    """The next step. Every wave waits for the one before it; the last wave is only waited for if it has
+    hooks.
+    """
     ordered = sorted(tasks, key=lambda task: task.position)
     on_failure = [task for task in ordered if task.phase == "SyncFail"]
     regular = [task for task in ordered if task.phase != "SyncFail"]

@@ -1,4 +1,6 @@
-"""An AppProject, as far as it limits: which repositories, which namespaces, which kinds an Application may use."""
+"""An AppProject, as far as it limits: which repositories, which namespaces, which kinds an Application may
+use.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +23,19 @@ def check_application(project: Object, app: Application) -> None:
     repositories = spec.get("sourceRepos") or []
     if not _permits(repositories, app.source.repo_url):
         raise SpecError(
-            f"application repo {app.source.repo_url} is not permitted in project '{name}'; add it to spec.sourceRepos"
+            f"application repo {app.source.repo_url} is not permitted in project "
+            f"'{name}'; add it to spec.sourceRepos"
         )
     destinations = spec.get("destinations") or []
     if not any(_is_destination(entry, app.destination_namespace) for entry in destinations):
         raise SpecError(
-            f"application destination namespace '{app.destination_namespace}' is not permitted in project '{name}'; "
+            f"application destination namespace '{app.destination_namespace}' is not "
+            f"permitted in project '{name}'; "
             "add it to spec.destinations"
         )
 
 
-def refused_objects(project: Object, app: Application, keys: Iterable[ObjectKey]) -> list[str]:
+def refused_objects(project: Object, keys: Iterable[ObjectKey]) -> list[str]:
     """The objects that the project does not permit, in words; [] when all are permitted."""
     spec, name = project.get("spec") or {}, metadata(project).get("name")
     refused = []

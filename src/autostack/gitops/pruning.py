@@ -1,7 +1,8 @@
-"""Whether an object that Git no longer has may be deleted. What holds data is kept unless it says otherwise itself.
+"""Whether an object that Git no longer has may be deleted. What holds data is kept unless it says
+otherwise itself.
 
-A claim, a volume or a namespace that vanishes from Git by mistake would take the data with it, and no revert brings
-that back; so these are pruned only when the object carries the sync option Prune=true.
+A claim, a volume or a namespace that vanishes from Git by mistake would take the data with it, and no
+revert brings that back; so these are pruned only when the object carries the sync option Prune=true.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ def refusal(live: Object, *, asked: bool) -> str:
     if "Prune=false" in options:
         return "ignored (no prune)"
     if "Prune=confirm" in options:
-        return "ignored (Prune=confirm: this controller takes no confirmations; set Prune=true or delete it by hand)"
+        return (
+            "ignored (Prune=confirm: this controller takes no confirmations; set "
+            "Prune=true or delete it by hand)"
+        )
     if kind in HOLDS_DATA and "Prune=true" not in options:
         return (
             f"ignored ({kind} holds data: annotate it with {SYNC_OPTIONS}: Prune=true, or delete it by hand)"

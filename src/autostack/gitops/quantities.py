@@ -1,4 +1,6 @@
-"""Kubernetes quantities: "500m", "0.5" and 0.5 are one amount, and the API server may rewrite one as another."""
+"""Kubernetes quantities: "500m", "0.5" and 0.5 are one amount, and the API server may rewrite one as
+another.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,42 @@ from fractions import Fraction
 from typing import Any
 
 _FACTORS = {
-    "": Fraction(1), "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000),
-    "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12), "P": Fraction(10**15), "E": Fraction(10**18),
-    "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40), "Pi": Fraction(2**50), "Ei": Fraction(2**60),
-}  # fmt: skip
+    "": Fraction(1),
+    "n": Fraction(1, 10**9),
+    "u": Fraction(1, 10**6),
+    "m": Fraction(1, 1000),
+    "k": Fraction(10**3),
+    "M": Fraction(10**6),
+    "G": Fraction(10**9),
+    "T": Fraction(10**12),
+    "P": Fraction(10**15),
+    "E": Fraction(10**18),
+    "Ki": Fraction(2**10),
+    "Mi": Fraction(2**20),
+    "Gi": Fraction(2**30),
+    "Ti": Fraction(2**40),
+    "Pi": Fraction(2**50),
+    "Ei": Fraction(2**60),
+}
 _QUANTITY = re.compile(r"([+-]?\d*\.?\d+)(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
 
 # Fields below which strings are quantities, in the kinds of Kubernetes itself.
-FIELDS = frozenset({
-    "limits", "requests", "capacity", "allocatable", "hard", "sizeLimit", "averageValue", "divisor",
-    "default", "defaultRequest", "overhead", "maxLimitRequestRatio",
-})  # fmt: skip
+FIELDS = frozenset(
+    {
+        "limits",
+        "requests",
+        "capacity",
+        "allocatable",
+        "hard",
+        "sizeLimit",
+        "averageValue",
+        "divisor",
+        "default",
+        "defaultRequest",
+        "overhead",
+        "maxLimitRequestRatio",
+    }
+)
 
 
 def amount(value: Any) -> Fraction | None:

@@ -1,7 +1,9 @@
-"""One application's turn: look at Git and the cluster, decide, act, write the status; then wait to be woken.
+"""One application's turn: look at Git and the cluster, decide, act, write the status; then wait to be
+woken.
 
-Every turn begins from the Application as it is stored, so a turn that was cut off by a crash or a conflict is simply
-taken again. All writes carry the resourceVersion that the turn began with: a request that came in between is not lost.
+Every turn begins from the Application as it is stored, so a turn that was cut off by a crash or a conflict
+is simply taken again. All writes carry the resourceVersion that the turn began with: a request that came
+in between is not lost.
 """
 
 from __future__ import annotations
@@ -27,11 +29,31 @@ from autostack.gitops.objects import (
     is_being_deleted,
     metadata,
 )
-from autostack.gitops.plan import ERROR, FAILED, RUNNING, SUCCEEDED, Finish, Run, Task, Wait, next_step, progress
+from autostack.gitops.plan import (
+    ERROR,
+    FAILED,
+    RUNNING,
+    SUCCEEDED,
+    Finish,
+    Run,
+    Task,
+    next_step,
+    progress,
+)
 from autostack.gitops.source import Mirrors
 from autostack.gitops.sync import Sync
 
 PROBLEM_RETRY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """An operation that ends before its steps are through."""
+
+    phase: str
+    message: str
+    tasks: list[Task]
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +68,9 @@ class World:
 
 
 class Reconciler:
-    """One application. `turn` does one turn and returns in how many seconds it wants the next at the latest."""
+    """One application. `turn` does one turn and returns in how many seconds it wants the next at the
+    latest.
+    """
 
     def __init__(self, world: World, key: ObjectKey) -> None:
         self._world, self.key = world, key
@@ -83,7 +107,10 @@ class Reconciler:
             desired, comparison = self._compare(app, rendered)
             self._check_project(app, desired, problems)
         except SpecError as error:
-            sync = {"comparedTo": {"source": {"repoURL": ""}, "destination": {}}, **(before.get("sync") or {})}
+            sync = {
+                "comparedTo": {"source": {"repoURL": ""}, "destination": {}},
+                **(before.get("sync") or {}),
+            }
             after = {**before, "sync": {**sync, "status": UNKNOWN}, "health": {"status": UNKNOWN}}
             await self._write(after, {"InvalidSpecError": str(error)})
             return None
@@ -99,12 +126,14 @@ class Reconciler:
             problems["OrphanedDataWarning"] = kept
         if self.guard_note:
             problems["ReleaseGuardWarning"] = self.guard_note
-        wait_s = await self._operate(app, desired, comparison, after, problems)
+        wait_s = await self._operate(app, comparison, after, problems)
         polls_s = PROBLEM_RETRY_S if self.desired.problem else self._world.poll_s
         return min(wait_s, polls_s) if wait_s is not None else polls_s
 
     async def _look(self, app: Application, problems: dict[str, str]) -> tuple[Rendered | None, bool]:
-        """The desired state; Git is asked when a refresh is requested, the source changed, or the time has come."""
+        """The desired state; Git is asked when a refresh is requested, the source changed, or the time has
+        come.
+        """
         now = self._world.now()
         due_s = PROBLEM_RETRY_S if self.desired.problem else self._world.poll_s
         is_due = self._looked_at is None or (now - self._looked_at).total_seconds() >= due_s
@@ -133,14 +162,20 @@ class Reconciler:
         found = self._world.live.objects.get(key)
         if found is None:
             if app.project != "default":
-                raise SpecError(f"application references project {app.project} which does not exist; apply the AppProject")
+                raise SpecError(
+                    f"application references project {app.project} which does not exist; apply the AppProject"
+                )
             return
         project.check_application(found, app)
-        if refused := project.refused_objects(found, app, [item.key for item in desired]):
+        if refused := project.refused_objects(found, [item.key for item in desired]):
             problems["InvalidSpecError"] = "; ".join(refused[:5])
 
     async def _operate(
-        self, app: Application, desired: list[Desired], comparison: Comparison, after: Object, problems: dict[str, str]
+        self,
+        app: Application,
+        comparison: Comparison,
+        after: Object,
+        problems: dict[str, str],
     ) -> float | None:
         now, state = self._world.now(), after.get("operationState")
         requested = self._obj.get("operation")
@@ -166,7 +201,9 @@ class Reconciler:
         """Store the operation as running, then go on with it: what is not stored has not begun."""
         now, sync = self._world.now(), requested.get("sync") or {}
         try:
-            source = parse_source(sync["source"], "operation.sync.source") if sync.get("source") else app.source
+            source = (
+                parse_source(sync["source"], "operation.sync.source") if sync.get("source") else app.source
+            )
             commit = await self.desired.resolve(source, sync.get("revision", ""))
             state = operation.started(requested, revision=commit, source=source.raw, now=now)
         except (SpecError, SourceError) as error:
@@ -183,63 +220,70 @@ class Reconciler:
     async def _continue(self, app: Application, after: Object, problems: dict[str, str]) -> float | None:
         """Take the operation as far as it goes now."""
         state: Object = after["operationState"]
-        now = self._world.now()
         try:
-            sync_field = state["operation"].get("sync") or {}
-            options = parse_options(sync_field.get("syncOptions") or [])
             retry = parse_retry(state["operation"].get("retry") or {"limit": 0})
-            wait_s = operation.retry_wait_s(state, retry, now)
-            newer = self._newer_revision(state)
+            wait_s = operation.retry_wait_s(state, retry, self._world.now())
             if wait_s:
-                if newer:
-                    return await self._finish(after, problems, FAILED, f"superseded by {newer}", retry=None)
+                if newer := self._newer_revision(state):
+                    return await self._finish(after, problems, FAILED, f"superseded by {newer}", final=True)
                 await self._write(after, problems)
                 return wait_s
             if wait_s == 0:
-                state = operation.retried(state)
-            source = parse_source(state["syncResult"]["source"])
-            rendered = await self.desired.at(source, state["syncResult"]["revision"])
-            while True:
-                desired, comparison = self._compare(app, rendered)
-                sync = Sync(self._world.api, self._world.live, app, options, state)
-                tasks = sync.tasks(desired, comparison)
-                if state["phase"] == operation.TERMINATING:
-                    await self._delete_all(sync, [task for task in tasks if task.hook and task.is_running])
-                    return await self._finish(after, problems, FAILED, "Operation terminated", retry=None)
-                if not (state["syncResult"].get("resources")):
-                    refused = await sync.dry_run(tasks)
-                    if refused or sync_field.get("dryRun"):
-                        state = operation.with_tasks(state, refused, "")
-                        phase = FAILED if refused else SUCCEEDED
-                        reasons = "; ".join(dict.fromkeys(task.outcome.message for task in refused))
-                        message = "one or more objects failed to apply (dry run)" + (f": {reasons}" if reasons else "")
-                        message = message if refused else "successfully synced (dry run)"
-                        return await self._finish(
-                            {**after, "operationState": state}, problems, phase, message, retry=retry
-                        )  # fmt: skip
-                tasks = [_progressed(task) for task in tasks]
-                step = next_step(tasks)
-                if isinstance(step, Finish):
-                    await self._delete_all(sync, step.delete)
-                    state = operation.with_tasks(state, tasks, step.message)
-                    return await self._finish(
-                        {**after, "operationState": state}, problems, step.phase, step.message, retry=retry
-                    )  # fmt: skip
-                if isinstance(step, Wait):
-                    if newer and not any(task.hook and task.is_running for task in tasks):
-                        state = operation.with_tasks(state, tasks, step.message)
-                        after = {**after, "operationState": state}
-                        return await self._finish(after, problems, FAILED, f"superseded by {newer}", retry=None)
-                    state = operation.with_tasks(state, tasks, step.message)
-                    await self._write({**after, "operationState": state}, problems)
-                    return None
+                after = {**after, "operationState": operation.retried(state)}
+            return await self._advance(app, after, problems)
+        except (SpecError, SourceError) as error:
+            return await self._finish(after, problems, ERROR, str(error), final=True)
+
+    async def _advance(self, app: Application, after: Object, problems: dict[str, str]) -> float | None:
+        """Step after step, each stored before the next, until there is something to wait for or it is
+        over.
+        """
+        state: Object = after["operationState"]
+        options = parse_options((state["operation"].get("sync") or {}).get("syncOptions") or [])
+        source = parse_source(state["syncResult"]["source"])
+        rendered = await self.desired.at(source, state["syncResult"]["revision"])
+        while True:
+            desired, comparison = self._compare(app, rendered)
+            sync = Sync(self._world.api, self._world.live, app, options, state)
+            tasks = sync.tasks(desired, comparison)
+            ending = await self._ends_early(sync, tasks, state)
+            if ending is not None:
+                after = {**after, "operationState": operation.with_tasks(state, ending.tasks, "")}
+                return await self._finish(after, problems, ending.phase, ending.message, final=ending.final)
+            tasks = [replace(task, outcome=progress(task)) for task in tasks]
+            step = next_step(tasks)
+            if isinstance(step, Run):
                 state, moved = await self._run(sync, step, tasks, state)
                 after = {**after, "operationState": state}
                 await self._write(after, problems)
-                if not moved:
-                    return None
-        except (SpecError, SourceError) as error:
-            return await self._finish(after, problems, ERROR, str(error), retry=None)
+                if moved:
+                    continue
+                return None
+            after = {**after, "operationState": operation.with_tasks(state, tasks, step.message)}
+            if isinstance(step, Finish):
+                await self._delete_all(sync, step.delete)
+                return await self._finish(after, problems, step.phase, step.message, final=False)
+            newer = self._newer_revision(state)
+            if newer and not any(task.hook and task.is_running for task in tasks):
+                return await self._finish(after, problems, FAILED, f"superseded by {newer}", final=True)
+            await self._write(after, problems)
+            return None
+
+    async def _ends_early(self, sync: Sync, tasks: list[Task], state: Object) -> _Ending | None:
+        """A request to terminate, or the dry run that comes before the first step; None = go on."""
+        if state["phase"] == operation.TERMINATING:
+            await self._delete_all(sync, [task for task in tasks if task.hook and task.is_running])
+            return _Ending(FAILED, "Operation terminated", [], final=True)
+        if state["syncResult"].get("resources"):
+            return None
+        refused = await sync.dry_run(tasks)
+        if refused:
+            reasons = "; ".join(dict.fromkeys(task.outcome.message for task in refused))
+            message = f"one or more objects failed to apply (dry run): {reasons}"
+            return _Ending(FAILED, message, refused, final=False)
+        if (state["operation"].get("sync") or {}).get("dryRun"):
+            return _Ending(SUCCEEDED, "successfully synced (dry run)", [], final=True)
+        return None
 
     async def _run(self, sync: Sync, step: Run, tasks: list[Task], state: Object) -> tuple[Object, bool]:
         done = {(task.phase, task.key): task for task in await sync.run(step.tasks)}
@@ -261,10 +305,13 @@ class Reconciler:
             await sync.delete(task)
 
     async def _finish(
-        self, after: Object, problems: dict[str, str], phase: str, message: str, *, retry: object
+        self, after: Object, problems: dict[str, str], phase: str, message: str, *, final: bool
     ) -> float | None:
+        """End the operation; unless that is `final`, a failure may be tried again as its retry
+        strategy says.
+        """
         now, state = self._world.now(), after["operationState"]
-        plan = parse_retry({"limit": 0}) if retry is None else parse_retry(state["operation"].get("retry") or {"limit": 0})
+        plan = parse_retry({"limit": 0} if final else state["operation"].get("retry") or {"limit": 0})
         state = operation.ended(state, phase=phase, message=message, retry=plan, now=now)
         after = {**after, "operationState": state}
         if state["phase"] == RUNNING:
@@ -273,26 +320,31 @@ class Reconciler:
         app = parse(self._obj)
         after["history"] = operation.with_history(
             list(after.get("history") or []), state, limit=app.history_limit, now=now
-        )  # fmt: skip
+        )
         if not after["history"]:
             del after["history"]
         if self.desired.current is not None:
             _, comparison = self._compare(app, self.desired.current)
             compared = status.compared(
                 app, comparison, self.desired.current.revision, is_current=not self.desired.problem
-            )  # fmt: skip
+            )
             after = {**after, **compared}
         await self._write(after, problems, operation_field=None)
         await events.record(
-            self._world.api, self._obj, "OperationCompleted" if phase == SUCCEEDED else "OperationFailed",
-            f"Sync operation to {state['syncResult']['revision']} {phase.lower()}: {message}", warning=phase != SUCCEEDED,
-        )  # fmt: skip
+            self._world.api,
+            self._obj,
+            "OperationCompleted" if phase == SUCCEEDED else "OperationFailed",
+            f"Sync operation to {state['syncResult']['revision']} {phase.lower()}: {message}",
+            warning=phase != SUCCEEDED,
+        )
         return 0.0
 
     async def _write(
-        self, after: Object, problems: dict[str, str], *, operation_field: Object | None | str = "leave"
+        self, after: Object, problems: dict[str, str], *, operation_field: Object | str | None = "leave"
     ) -> None:
-        """Write what changed: status, the operation field, and that a refresh was done. One conditional patch."""
+        """Write what changed: status, the operation field, and that a refresh was done. One conditional
+        patch.
+        """
         before: Object = self._obj.get("status") or {}
         now = self._world.now()
         after = {**after, "conditions": status.conditions(problems, before.get("conditions") or [], now)}
@@ -327,7 +379,9 @@ class Reconciler:
                 continue
             left.append(key)
             if not is_being_deleted(obj):
-                await self._world.api.delete(kind, key.name, key.namespace, uid=metadata(obj).get("uid", ""), propagation="foreground")
+                await self._world.api.delete(
+                    kind, key.name, key.namespace, uid=metadata(obj).get("uid", ""), propagation="foreground"
+                )
         if left:
             return 1.0
         body = {
@@ -342,7 +396,3 @@ class Reconciler:
 
 def _nothing() -> None:
     """Nobody to wake yet."""
-
-
-def _progressed(task: Task) -> Task:
-    return replace(task, outcome=progress(task))

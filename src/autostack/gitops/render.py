@@ -26,7 +26,7 @@ def source_type(folder: Path) -> str:
 
 async def render(folder: Path, directory: Directory, root: str) -> list[Object]:
     """The manifests of a folder; messages name files relative to the repository, below `root`."""
-    if not folder.is_dir():
+    if not await asyncio.to_thread(folder.is_dir):
         raise ManifestError(root, None, "app path is not a directory")
     if source_type(folder) == "Kustomize":
         return objects_in(await _kustomize(folder, root), f"{root} (kustomize)")
@@ -73,15 +73,21 @@ def _braces(pattern: str) -> list[str]:
 
 async def _kustomize(folder: Path, root: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        "kubectl", "kustomize", str(folder),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        "kubectl",
+        "kustomize",
+        str(folder),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "KUBECONFIG": "/dev/null"},
-    )  # fmt: skip
+    )
     try:
         async with asyncio.timeout(_KUSTOMIZE_TIMEOUT_S):
             output, complaint = await process.communicate()
     except TimeoutError as error:
-        raise ManifestError(root, None, f"kubectl kustomize took longer than {_KUSTOMIZE_TIMEOUT_S} s") from error
+        raise ManifestError(
+            root, None, f"kubectl kustomize took longer than {_KUSTOMIZE_TIMEOUT_S} s"
+        ) from error
     finally:
         if process.returncode is None:
             process.kill()

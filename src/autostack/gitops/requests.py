@@ -1,6 +1,7 @@
 """What a person asks of an Application, as writes to the Application: the controller does the rest.
 
-A request is refused where argocd refuses it: while another operation runs, and a rollback while automated sync is on.
+A request is refused where argocd refuses it: while another operation runs, and a rollback while automated
+sync is on.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ async def get(api: KubernetesApi, name: str) -> Object:
     try:
         return await api.get(APPLICATIONS, name, NAMESPACE)
     except NotFoundError as error:
-        raise UsageError(f"there is no Application {name!r} in {NAMESPACE}; see `autostack app list`") from error
+        raise UsageError(
+            f"there is no Application {name!r} in {NAMESPACE}; see `autostack app list`"
+        ) from error
 
 
 async def refresh(api: KubernetesApi, name: str, *, within_s: float = 60) -> Object:
@@ -41,7 +44,11 @@ async def refresh(api: KubernetesApi, name: str, *, within_s: float = 60) -> Obj
     body = {"metadata": {"annotations": {REFRESH: "normal"}}}
     await api.merge(APPLICATIONS, name, NAMESPACE, body)
     return await until(
-        api, name, lambda app: REFRESH not in (metadata(app).get("annotations") or {}), within_s, "the refresh"
+        api,
+        name,
+        lambda app: REFRESH not in (metadata(app).get("annotations") or {}),
+        within_s,
+        "the refresh",
     )
 
 
@@ -66,7 +73,8 @@ async def rollback(api: KubernetesApi, name: str, history_id: int | None, *, pru
     app = await get(api, name)
     if parse(app).automated is not None:
         raise UsageError(
-            "rollback cannot be initiated when auto-sync is enabled; revert the commit in Git instead, or remove "
+            "rollback cannot be initiated when auto-sync is enabled; revert the commit "
+            "in Git instead, or remove "
             "spec.syncPolicy.automated first"
         )
     history = (app.get("status") or {}).get("history") or []

@@ -1,4 +1,6 @@
-"""/healthz, /readyz and /metrics on one small HTTP server: alive as a process, ready once the cluster is listed."""
+"""/healthz, /readyz and /metrics on one small HTTP server: alive as a process, ready once the cluster is
+listed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def routes(is_ready: Callable[[], bool]) -> Starlette:
         del request
         return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
+    return Starlette(
+        routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    )
 
 
 class _Server(uvicorn.Server):
@@ -45,11 +49,16 @@ class _Server(uvicorn.Server):
 async def serve(host: str, port: int, is_ready: Callable[[], bool]) -> None:
     """Serve until cancelled."""
     config = uvicorn.Config(
-        routes(is_ready), host=host, port=port, log_config=None, access_log=False, lifespan="off",
+        routes(is_ready),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
         timeout_graceful_shutdown=1,
-    )  # fmt: skip
+    )
     server = _Server(config)
-    task = asyncio.create_task(server._serve(), name="http")  # noqa: SLF001 - serve() would take over the signals
+    task = asyncio.create_task(server._serve(), name="http")
     try:
         await asyncio.shield(task)
     finally:

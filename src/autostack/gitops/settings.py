@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "LISTEN_PORT": ("its port", "8000"),
     "POD_NAME": ("the holder's name in the leader lease", "the host's name"),
     "POD_NAMESPACE": ("the namespace of the Applications and of the lease", "argocd"),
-    "CACHE_DIR": ("mirrors of repositories and rendered trees; may be lost at any time", "/tmp/autostack-gitops"),
+    "CACHE_DIR": (
+        "mirrors of repositories and rendered trees; may be lost at any time",
+        str(Path(tempfile.gettempdir()) / "autostack-gitops"),
+    ),
     "RECONCILIATION_TIMEOUT": ("how often Git is asked when no push is announced", "180s"),
     "PROMETHEUS_URL": (
         "where the release guard reads error rate and latency; empty = only readiness is judged",

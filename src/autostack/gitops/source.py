@@ -1,6 +1,7 @@
 """The desired state's home: a local mirror of each repository, and the tree of one revision from it.
 
-A fetch that fails leaves the mirror as it was, so the last revision stays readable while a repository is away.
+A fetch that fails leaves the mirror as it was, so the last revision stays readable while a repository is
+away.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Mirrors:
                 git.folder.mkdir(parents=True, exist_ok=True)
                 await git.run("init", "--quiet", "--bare", ".")
             try:
-                await git.run("fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", url, *_REFSPECS)
+                await git.run(
+                    "fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", url, *_REFSPECS
+                )
             except RepositoryError as error:
                 raise RepositoryError(f"{shown_url(url)} cannot be fetched: {error}") from error
 
@@ -49,9 +52,15 @@ class Mirrors:
         git = self._git(url)
         if not (git.folder / "HEAD").exists():
             raise RepositoryError(f"{shown_url(url)} was never fetched")
-        candidates = ["refs/autostack/HEAD"] if revision == "HEAD" else [
-            f"refs/heads/{revision}", f"refs/tags/{revision}", revision,
-        ]  # fmt: skip
+        candidates = (
+            ["refs/autostack/HEAD"]
+            if revision == "HEAD"
+            else [
+                f"refs/heads/{revision}",
+                f"refs/tags/{revision}",
+                revision,
+            ]
+        )
         for candidate in candidates:
             if candidate.startswith("-"):
                 continue
@@ -59,7 +68,9 @@ class Mirrors:
                 return await git.text("rev-parse", "--verify", "--quiet", f"{candidate}^{{commit}}")
             except RepositoryError:
                 continue
-        raise RepositoryError(f"{shown_url(url)} has no revision {revision!r}; give a branch, a tag or a commit")
+        raise RepositoryError(
+            f"{shown_url(url)} has no revision {revision!r}; give a branch, a tag or a commit"
+        )
 
     async def message(self, url: str, commit: str) -> str:
         """The commit's message."""

@@ -44,7 +44,9 @@ def compared_to(app: Application) -> Object:
 
 
 def compared(app: Application, comparison: Comparison, revision: str, *, is_current: bool) -> Object:
-    """The part of the status that a comparison gives; sync is Unknown when Git's newest state cannot be read."""
+    """The part of the status that a comparison gives; sync is Unknown when Git's newest state cannot be
+    read.
+    """
     return {
         "sync": {
             "status": comparison.sync_status if is_current else UNKNOWN,
@@ -62,7 +64,9 @@ def images(comparison: Comparison) -> Iterator[str]:
     """The images of the workloads that run."""
     for resource in comparison.resources:
         spec = (resource.live or {}).get("spec") or {}
-        template = spec.get("template") or ((spec.get("jobTemplate") or {}).get("spec") or {}).get("template") or {}
+        template = (
+            spec.get("template") or ((spec.get("jobTemplate") or {}).get("spec") or {}).get("template") or {}
+        )
         pod = template.get("spec") or (spec if resource.key.kind == "Pod" else {})
         for container in [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]:
             if container.get("image"):
@@ -74,13 +78,16 @@ def refused_prunes(comparison: Comparison) -> str:
     kept = [
         str(item.key)
         for item in comparison.resources
-        if item.requires_pruning and item.live and item.key.kind in pruning.HOLDS_DATA
+        if item.requires_pruning
+        and item.live
+        and item.key.kind in pruning.HOLDS_DATA
         and pruning.refusal(item.live, asked=True)
-    ]  # fmt: skip
+    ]
     if not kept:
         return ""
     return (
-        f"{', '.join(kept)} left Git and stays, because it may hold data; delete it by hand, or annotate it with "
+        f"{', '.join(kept)} left Git and stays, because it may hold data; delete it by "
+        f"hand, or annotate it with "
         "argocd.argoproj.io/sync-options: Prune=true"
     )
 

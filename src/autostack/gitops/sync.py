@@ -15,7 +15,17 @@ from autostack.gitops.live import LiveState
 from autostack.gitops.moments import parsed
 from autostack.gitops.objects import Object, ObjectKey, is_being_deleted, metadata, option_set, version_of
 from autostack.gitops.operation import outcomes
-from autostack.gitops.plan import FAILED, PRUNE_SKIPPED, PRUNED, RUNNING, SUCCEEDED, SYNC_FAILED, SYNCED, Outcome, Task
+from autostack.gitops.plan import (
+    FAILED,
+    PRUNE_SKIPPED,
+    PRUNED,
+    RUNNING,
+    SUCCEEDED,
+    SYNC_FAILED,
+    SYNCED,
+    Outcome,
+    Task,
+)
 from autostack.gitops.tracking import with_annotations
 from autostack.gitops.waves import pruning_waves, wave_of
 
@@ -27,17 +37,23 @@ _DRY_RUNS_AT_ONCE = 8
 class Sync:
     """One sync operation: builds the tasks from what is known now, and runs those that the plan picks."""
 
-    def __init__(self, api: KubernetesApi, live: LiveState, app: Application, options: SyncOptions, state: Object) -> None:
+    def __init__(
+        self, api: KubernetesApi, live: LiveState, app: Application, options: SyncOptions, state: Object
+    ) -> None:
         self._api, self._live, self._app, self._options = api, live, app, options
         self._sync: Object = state["operation"].get("sync") or {}
         self._state = state
         self._started_at_s = int(parsed(state["startedAt"]).timestamp())
 
     def tasks(self, desired: Iterable[Desired], comparison: Comparison) -> list[Task]:
-        """All tasks with their outcomes so far. A partial sync (the operation names resources) runs no hooks."""
+        """All tasks with their outcomes so far. A partial sync (the operation names resources) runs no
+        hooks.
+        """
         done = outcomes(self._state)
         chosen = self._sync.get("resources")
-        tasks = [task for task in self._resource_tasks(comparison) if not chosen or _is_named(task.key, chosen)]
+        tasks = [
+            task for task in self._resource_tasks(comparison) if not chosen or _is_named(task.key, chosen)
+        ]
         if not chosen:
             tasks += self._hook_tasks(desired)
         if self._options.create_namespace:
@@ -51,9 +67,14 @@ class Sync:
             if item.hook:
                 continue
             task = Task(
-                item.key, item.version, "Sync", item.wave, item.desired, item.live,
+                item.key,
+                item.version,
+                "Sync",
+                item.wave,
+                item.desired,
+                item.live,
                 differs=not item.is_synced,
-            )  # fmt: skip
+            )
             (prunes if item.requires_pruning else tasks).append(task)
         mirrored = pruning_waves([wave_of(task.live or {}) for task in prunes])
         for task in prunes:
@@ -69,33 +90,52 @@ class Sync:
         tasks = []
         for item in desired:
             for phase in item.hook_types:
-                manifest = hooks.named(item.manifest, phase=phase, revision=revision, started_at_s=self._started_at_s)
+                manifest = hooks.named(
+                    item.manifest, phase=phase, revision=revision, started_at_s=self._started_at_s
+                )
                 key = item.key._replace(name=manifest["metadata"]["name"])
                 tasks.append(
                     Task(
-                        key, version_of(manifest), phase, item.wave, manifest, self._live.objects.get(key),
-                        hook=True, policies=hooks.delete_policies(manifest),
-                    )  # fmt: skip
+                        key,
+                        version_of(manifest),
+                        phase,
+                        item.wave,
+                        manifest,
+                        self._live.objects.get(key),
+                        hook=True,
+                        policies=hooks.delete_policies(manifest),
+                    )
                 )
         return tasks
 
     def _namespace_task(self, desired: set[ObjectKey]) -> list[Task]:
         name = self._app.destination_namespace
         key = ObjectKey("", "Namespace", "", name)
-        if not name or key in desired or (key in self._live.objects and ("PreSync", *key) not in outcomes(self._state)):
+        if (
+            not name
+            or key in desired
+            or (key in self._live.objects and ("PreSync", *key) not in outcomes(self._state))
+        ):
             return []
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         return [Task(key, "v1", "PreSync", _FIRST_WAVE, manifest, self._live.objects.get(key))]
 
     async def dry_run(self, tasks: list[Task]) -> list[Task]:
-        """Ask the server about everything that would be applied, before anything is; the tasks that it refuses, failed."""
+        """Ask the server about everything that would be applied, before anything is; the tasks that it
+        refuses, failed.
+        """
         namespaces = {task.key.name for task in tasks if task.key.kind == "Namespace"}
         brings_kinds = any(task.key.kind == "CustomResourceDefinition" for task in tasks)
         limit = asyncio.Semaphore(_DRY_RUNS_AT_ONCE)
 
         async def ask(task: Task) -> Task | None:
             kind = self._live.kinds.of(task.desired or {})
-            if task.desired is None or not task.differs or task.hook or "Replace=true" in option_set(task.desired):
+            if (
+                task.desired is None
+                or not task.differs
+                or task.hook
+                or "Replace=true" in option_set(task.desired)
+            ):
                 return None
             if kind is None:
                 return None if brings_kinds else _failed(task, _no_kind(task))
@@ -178,7 +218,9 @@ class Sync:
             if metadata(live).get("annotations", {}).get(OPERATION_MARK) == mark:
                 return Outcome(SYNCED, RUNNING, "already created")
             if "BeforeHookCreation" not in task.policies and not is_being_deleted(live):
-                return Outcome(SYNC_FAILED, FAILED, f"{task.key} exists from an earlier sync; add BeforeHookCreation")
+                return Outcome(
+                    SYNC_FAILED, FAILED, f"{task.key} exists from an earlier sync; add BeforeHookCreation"
+                )
             if not is_being_deleted(live):
                 await self._api.delete(kind, task.key.name, task.key.namespace, uid=metadata(live)["uid"])
             return Outcome()
@@ -201,7 +243,13 @@ class Sync:
             return
         kind = self._live.kinds.preferred(task.key.group, task.key.kind)
         if kind is not None:
-            await self._api.delete(kind, task.key.name, task.key.namespace, uid=metadata(task.live).get("uid", ""), propagation=propagation)
+            await self._api.delete(
+                kind,
+                task.key.name,
+                task.key.namespace,
+                uid=metadata(task.live).get("uid", ""),
+                propagation=propagation,
+            )
 
 
 def _is_named(key: ObjectKey, chosen: list[Object]) -> bool:
@@ -215,7 +263,10 @@ def _is_named(key: ObjectKey, chosen: list[Object]) -> bool:
 
 
 def _no_kind(task: Task) -> str:
-    return f"the cluster has no kind {(task.desired or {}).get('apiVersion')} {task.key.kind}; is its CRD missing?"
+    return (
+        f"the cluster has no kind {(task.desired or {}).get('apiVersion')} "
+        f"{task.key.kind}; is its CRD missing?"
+    )
 
 
 def _failed(task: Task, message: str) -> Task:

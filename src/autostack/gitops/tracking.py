@@ -38,8 +38,9 @@ def with_annotations(obj: Object, values: dict[str, str]) -> Object:
 def marked(obj: Object, application: str, *, hashed: Object | None = None) -> Object:
     """A copy that carries its tracking id and the hash of what is applied.
 
-    The hash makes any change in Git a visible difference, also one that the live object could not show: a field that
-    was removed inside a list which the API server treats as one value. `hashed` is the manifest without ignored fields.
+    The hash makes any change in Git a visible difference, also one that the live object could not show: a
+    field that was removed inside a list which the API server treats as one value. `hashed` is the manifest
+    without ignored fields.
     """
     stamped = with_annotations(obj, {TRACKING_ID: tracking_id(application, key_of(obj))})
     canonical = json.dumps(

@@ -12,7 +12,9 @@ from autostack.gitops.inspection import descendants
 from autostack.gitops.objects import Object, metadata
 
 
-async def branches(api: KubernetesApi, name: str, get: Callable[[KubernetesApi, str], Awaitable[Object]]) -> list[Object]:
+async def branches(
+    api: KubernetesApi, name: str, get: Callable[[KubernetesApi, str], Awaitable[Object]]
+) -> list[Object]:
     """The resources of an Application, each {kind, name, status, health, children}."""
     app, kinds = await get(api, name), await discover(api)
     entries = (app.get("status") or {}).get("resources") or []
@@ -27,10 +29,15 @@ async def branches(api: KubernetesApi, name: str, get: Callable[[KubernetesApi, 
                 uid = metadata(live).get("uid", "")
             except NotFoundError:
                 uid = ""
-        found.append({
-            "kind": entry["kind"], "name": entry["name"], "status": entry.get("status", ""),
-            "health": (entry.get("health") or {}).get("status", ""), "children": _below(uid, below),
-        })  # fmt: skip
+        found.append(
+            {
+                "kind": entry["kind"],
+                "name": entry["name"],
+                "status": entry.get("status", ""),
+                "health": (entry.get("health") or {}).get("status", ""),
+                "children": _below(uid, below),
+            }
+        )
     return found
 
 
@@ -38,10 +45,15 @@ def _below(uid: str, below: dict[str, list[Object]]) -> list[Object]:
     found = []
     for child in below.get(uid, []):
         verdict = health.assess(child)
-        found.append({
-            "kind": child["kind"], "name": metadata(child)["name"], "status": "",
-            "health": verdict.status if verdict else "", "children": _below(metadata(child)["uid"], below),
-        })  # fmt: skip
+        found.append(
+            {
+                "kind": child["kind"],
+                "name": metadata(child)["name"],
+                "status": "",
+                "health": verdict.status if verdict else "",
+                "children": _below(metadata(child)["uid"], below),
+            }
+        )
     return found
 
 

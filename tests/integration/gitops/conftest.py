@@ -1,4 +1,6 @@
 """The fixtures of these tests."""
 
-from harness.gitops_loop import loop as loop
-from harness.pocket_api import pocket_https as pocket_https
+from harness.gitops_loop import loop
+from harness.pocket_api import pocket_https
+
+__all__ = ["loop", "pocket_https"]

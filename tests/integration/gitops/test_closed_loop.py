@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from harness.gitops_loop import CONFIG_MAPS, Loop, config_map
-
 from harness.waiting import eventually
 
 

@@ -13,18 +13,21 @@ import yaml
 from autostack.gitops.application import parse
 from autostack.gitops.errors import ManifestError, SpecError
 from autostack.gitops.manifests import objects_in
+from autostack.gitops.objects import ObjectKey
 from autostack.gitops.project import check_application, refused_objects
 from autostack.gitops.pruning import refusal
-from autostack.gitops.objects import ObjectKey
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD: dict[str, Any] = {
-    "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "demo", "namespace": "argocd"},
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "Application",
+    "metadata": {"name": "demo", "namespace": "argocd"},
     "spec": {
-        "project": "default", "destination": {"server": "https://kubernetes.default.svc", "namespace": "demo"},
+        "project": "default",
+        "destination": {"server": "https://kubernetes.default.svc", "namespace": "demo"},
         "source": {"repoURL": "https://example.org/x.git", "path": "manifests"},
     },
-}  # fmt: skip
+}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -39,21 +42,32 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 def test_the_defaults_are_argocds() -> None:
     app = parse(GOOD)
-    assert (app.source.target_revision, app.automated, app.retry.limit, app.history_limit) == ("HEAD", None, 5, 10)
+    assert (app.source.target_revision, app.automated, app.retry.limit, app.history_limit) == (
+        "HEAD",
+        None,
+        5,
+        10,
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("source.chart", "nginx", "Helm"), ("source.helm", {"values": "x"}, "Helm"), ("source.plugin", {"name": "x"}, "plugin"),
-        ("sources", [{"repoURL": "x"}], "several sources"), ("source.path", "../x", "leaves the repository"),
-        ("source.path", "", "path is missing"), ("source.repoURL", "", "repoURL is missing"),
-        ("destination.server", "https://other:6443", "only this cluster"), ("syncPolicy.syncOptions", ["Magic=true"], "Magic"),
+        ("source.chart", "nginx", "Helm"),
+        ("source.helm", {"values": "x"}, "Helm"),
+        ("source.plugin", {"name": "x"}, "plugin"),
+        ("sources", [{"repoURL": "x"}], "several sources"),
+        ("source.path", "../x", "leaves the repository"),
+        ("source.path", "", "path is missing"),
+        ("source.repoURL", "", "repoURL is missing"),
+        ("destination.server", "https://other:6443", "only this cluster"),
+        ("syncPolicy.syncOptions", ["Magic=true"], "Magic"),
         ("syncPolicy.retry", {"limit": 1, "backoff": {"duration": "soon"}}, "duration"),
         ("ignoreDifferences", [{"kind": "X", "jqPathExpressions": ["..|length"]}], "jq"),
-        ("ignoreDifferences", [{"kind": "X", "jsonPointers": ["spec"]}], "RFC 6901"), ("typo", 1, "spec.typo"),
+        ("ignoreDifferences", [{"kind": "X", "jsonPointers": ["spec"]}], "RFC 6901"),
+        ("typo", 1, "spec.typo"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_done_is_refused_by_name(path: str, value: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         parse(changed(path, value))
@@ -66,10 +80,11 @@ def test_our_manifests_are_valid_by_the_definitions(name: str) -> None:
     validator = jsonschema_rs.validator_for(_closed(schema))
     files = sorted((ROOT / "argocd").glob("*.yaml"))
     found = [
-        document for file in files
+        document
+        for file in files
         for document in yaml.safe_load_all(file.read_text())
         if document and document["kind"] == definition["spec"]["names"]["kind"]
-    ]  # fmt: skip
+    ]
     assert found
     for document in found:
         assert [str(error) for error in validator.iter_errors(document)] == []
@@ -95,20 +110,38 @@ def test_the_stacks_application_is_one_that_we_accept() -> None:
     assert app.automated is not None
     assert app.automated.self_heal
     keys = [
-        ObjectKey(one["apiVersion"].rpartition("/")[0], one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"])
-        for file in sorted((ROOT / "k8s-manifests").glob("*.yaml")) for one in yaml.safe_load_all(file.read_text()) if one
-    ]  # fmt: skip
-    assert refused_objects(project, app, keys) == []
+        ObjectKey(
+            one["apiVersion"].rpartition("/")[0],
+            one["kind"],
+            one["metadata"].get("namespace", ""),
+            one["metadata"]["name"],
+        )
+        for file in sorted((ROOT / "k8s-manifests").glob("*.yaml"))
+        for one in yaml.safe_load_all(file.read_text())
+        if one
+    ]
+    assert refused_objects(project, keys) == []
 
 
 def test_a_project_limits_repositories_namespaces_and_kinds() -> None:
     app = parse(GOOD)
-    project = {"metadata": {"name": "p"}, "spec": {"sourceRepos": ["https://example.org/*"], "destinations": [{"server": "*", "namespace": "demo"}]}}
+    project = {
+        "metadata": {"name": "p"},
+        "spec": {
+            "sourceRepos": ["https://example.org/*"],
+            "destinations": [{"server": "*", "namespace": "demo"}],
+        },
+    }
     check_application(project, app)
     with pytest.raises(SpecError, match="not permitted"):
         check_application({**project, "spec": {**project["spec"], "sourceRepos": ["https://other/*"]}}, app)  # type: ignore[dict-item]
     refused = refused_objects(
-        project, app, [ObjectKey("", "Namespace", "", "x"), ObjectKey("", "Pod", "kube-system", "x"), ObjectKey("", "Pod", "demo", "x")]
+        project,
+        [
+            ObjectKey("", "Namespace", "", "x"),
+            ObjectKey("", "Pod", "kube-system", "x"),
+            ObjectKey("", "Pod", "demo", "x"),
+        ],
     )
     assert len(refused) == 2
 
@@ -116,29 +149,47 @@ def test_a_project_limits_repositories_namespaces_and_kinds() -> None:
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("apiVersion: v1\nkind: [\n", "a.yaml:3"), ("a: 1\n", "a.yaml:1"), ("- x\n", "a.yaml:1"),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: ConfigMap\n", "a.yaml:5"),
+        ("apiVersion: v1\nkind: [\n", "a.yaml:3"),
+        ("a: 1\n", "a.yaml:1"),
+        ("- x\n", "a.yaml:1"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: ConfigMap\n",
+            "a.yaml:5",
+        ),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: '1'\n  x: '2'\n", "a.yaml:6"),
         ("apiVersion: v1\nkind: X\nmetadata: {name: a, labels: {v: 1}}\n", "a.yaml:1"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_manifest_is_named_by_file_and_line(text: str, where: str) -> None:
     with pytest.raises(ManifestError, match="^" + where.replace(".", r"\.")):
         objects_in(text, "a.yaml")
 
 
 def test_lists_are_opened_and_dates_stay_text() -> None:
-    text = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {day: 2026-01-01}}\n"
+    text = (
+        "apiVersion: v1\nkind: List\nitems:\n- "
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {day: 2026-01-01}}\n"
+    )
     assert objects_in(text, "a.yaml")[0]["data"]["day"] == "2026-01-01"
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "asked", "goes"),
     [
-        ("ConfigMap", "", True, True), ("ConfigMap", "", False, False), ("ConfigMap", "Prune=false", True, False),
-        ("PersistentVolumeClaim", "", True, False), ("PersistentVolumeClaim", "Prune=true", True, True), ("Namespace", "", True, False),
+        ("ConfigMap", "", True, True),
+        ("ConfigMap", "", False, False),
+        ("ConfigMap", "Prune=false", True, False),
+        ("PersistentVolumeClaim", "", True, False),
+        ("PersistentVolumeClaim", "Prune=true", True, True),
+        ("Namespace", "", True, False),
     ],
-)  # fmt: skip
-def test_what_holds_data_is_not_pruned_unless_it_says_so(kind: str, options: str, asked: bool, goes: bool) -> None:
-    live = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", "annotations": {"argocd.argoproj.io/sync-options": options}}}
+)
+def test_what_holds_data_is_not_pruned_unless_it_says_so(
+    kind: str, options: str, asked: bool, goes: bool
+) -> None:
+    live = {
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": {"name": "x", "annotations": {"argocd.argoproj.io/sync-options": options}},
+    }
     assert (refusal(live, asked=asked) == "") is goes

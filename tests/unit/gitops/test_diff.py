@@ -1,4 +1,6 @@
-"""The three-way difference: each case is a file with Git's manifest, the live object and the paths that differ."""
+"""The three-way difference: each case is a file with Git's manifest, the live object and the paths that
+differ.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,11 @@ def test_the_predicted_object_differs_no_more_in_what_git_states(case: Path) -> 
 
 
 DEPLOYMENT: dict[str, Any] = {
-    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "demo"},
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "demo"},
     "spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "a", "image": "x"}]}}},
-}  # fmt: skip
+}
 SCALED: dict[str, Any] = {**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "replicas": 7}}
 
 
@@ -60,12 +64,17 @@ def test_an_ignored_field_is_no_difference(rule: IgnoreRule) -> None:
 def test_a_rule_for_another_object_changes_nothing() -> None:
     rule = IgnoreRule("apps", "Deployment", name="other", json_pointers=("/spec/replicas",))
     rules = rules_for(key_of(SCALED), [rule])
-    assert [str(found) for found in remaining(compare(DEPLOYMENT, SCALED), rules, SCALED)] == [".spec.replicas"]
+    assert [str(found) for found in remaining(compare(DEPLOYMENT, SCALED), rules, SCALED)] == [
+        ".spec.replicas"
+    ]
 
 
 def test_fields_of_an_ignored_manager_are_no_difference() -> None:
     fields = {"f:spec": {"f:replicas": {}}}
-    live = {**SCALED, "metadata": {**SCALED["metadata"], "managedFields": [{"manager": "hpa", "fieldsV1": fields}]}}
+    live = {
+        **SCALED,
+        "metadata": {**SCALED["metadata"], "managedFields": [{"manager": "hpa", "fieldsV1": fields}]},
+    }
     rules = [IgnoreRule("apps", "Deployment", managers=("hpa",))]
     assert remaining(compare(DEPLOYMENT, live), rules, live) == []
 
@@ -80,19 +89,22 @@ def test_respecting_an_ignored_field_applies_the_live_value() -> None:
     ("text", "paths"),
     [
         (".spec.replicas", [("spec", "replicas")]),
-        ('.metadata.name', [("metadata", "name")]),
+        (".metadata.name", [("metadata", "name")]),
         (".spec.template.spec.containers[].image", [("spec", "template", "spec", "containers", 0, "image")]),
-        ('.spec.template.spec.containers[] | select(.name == "a") | .image', [("spec", "template", "spec", "containers", 0, "image")]),
+        (
+            '.spec.template.spec.containers[] | select(.name == "a") | .image',
+            [("spec", "template", "spec", "containers", 0, "image")],
+        ),
         ('.spec.template.spec.containers[] | select(.name == "b") | .image', []),
         ('.spec["template"].spec.containers[0]', [("spec", "template", "spec", "containers", 0)]),
         (".status.missing", []),
     ],
-)  # fmt: skip
+)
 def test_jq_paths_reach_what_they_name(text: str, paths: list[Any]) -> None:
     assert JqPath.parse(text).paths(DEPLOYMENT) == paths
 
 
-@pytest.mark.parametrize("text", [".", ".a | length", "..", ".a, .b", 'walk(.)', ".a[1:2]", ""])
+@pytest.mark.parametrize("text", [".", ".a | length", "..", ".a, .b", "walk(.)", ".a[1:2]", ""])
 def test_other_jq_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="jq|whole object"):
+    with pytest.raises(ValueError, match=r"jq|whole object"):
         JqPath.parse(text)

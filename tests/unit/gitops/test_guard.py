@@ -11,7 +11,10 @@ from autostack.gitops.guard.prometheus import queries
 
 NEW, OLD, OTHER = "a" * 64, "b" * 64, "c" * 64
 WORKER = Release("worker-node", "v0.5", f"sha256:{NEW}")
-MESSAGE = f"Ship worker-node v0.5\n\nAutostack-Bump: worker-node v0.5 sha256:{NEW}\nAutostack-Bump: result-node v0.3 sha256:{OTHER}\n"
+MESSAGE = (
+    f"Ship worker-node v0.5\n\nAutostack-Bump: worker-node v0.5 sha256:{NEW}\n"
+    f"Autostack-Bump: result-node v0.3 sha256:{OTHER}\n"
+)
 
 
 def test_a_bump_commit_is_known_by_its_trailers() -> None:
@@ -59,8 +62,10 @@ WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
         (Measured(ready=True, requests=3, error_rate=1.0, p95_s=9), 20, 5, "", False),
         (Measured(ready=False, requests=1000, error_rate=0.0, p95_s=0.01), 90, 20, "", False),
     ],
-)  # fmt: skip
-def test_the_verdict_follows_the_objective(seen: Measured, rollout_s: float, ready_s: float, broken: str, over: bool) -> None:
+)
+def test_the_verdict_follows_the_objective(
+    seen: Measured, rollout_s: float, ready_s: float, broken: str, over: bool
+) -> None:
     verdict = judge(GOAL, seen, rollout_s=rollout_s, ready_for_s=ready_s)
     assert verdict.over is over
     assert (broken in verdict.broken) if broken else not verdict.broken

@@ -25,7 +25,9 @@ from autostack.gitops.plan import (
 RUNS, DONE = Outcome(SYNCED, RUNNING), Outcome(SYNCED, SUCCEEDED)
 
 
-def task(name: str, *, wave: int = 0, phase: str = "Sync", outcome: Outcome | None = None, **more: Any) -> Task:
+def task(
+    name: str, *, wave: int = 0, phase: str = "Sync", outcome: Outcome | None = None, **more: Any
+) -> Task:
     key = ObjectKey("", more.pop("kind", "ConfigMap"), "demo", name)
     fields: dict[str, Any] = {"desired": {}, "live": None, **more}
     return Task(key, "v1", phase, wave, outcome=outcome or Outcome(), **fields)
@@ -37,13 +39,25 @@ def names(step: object) -> list[str]:
 
 
 def test_the_lowest_wave_goes_first_and_kinds_in_order() -> None:
-    tasks = [task("late", wave=1), task("b", kind="Deployment"), task("a", kind="Namespace"), task("early", wave=-1)]
+    tasks = [
+        task("late", wave=1),
+        task("b", kind="Deployment"),
+        task("a", kind="Namespace"),
+        task("early", wave=-1),
+    ]
     assert names(next_step(tasks)) == ["early"]
-    assert names(next_step([replace(one, outcome=DONE) if one.wave < 0 else one for one in tasks])) == ["a", "b"]
+    assert names(next_step([replace(one, outcome=DONE) if one.wave < 0 else one for one in tasks])) == [
+        "a",
+        "b",
+    ]
 
 
 def test_phases_come_before_waves() -> None:
-    tasks = [task("post", phase="PostSync", wave=-5, hook=True), task("pre", phase="PreSync", wave=9, hook=True), task("x")]
+    tasks = [
+        task("post", phase="PostSync", wave=-5, hook=True),
+        task("pre", phase="PreSync", wave=9, hook=True),
+        task("x"),
+    ]
     assert names(next_step(tasks)) == ["pre"]
 
 
@@ -64,7 +78,9 @@ def test_a_hook_in_the_last_wave_is_waited_for() -> None:
 
 
 def test_a_failure_ends_the_sync_with_its_reason_and_spares_later_waves() -> None:
-    step = next_step([task("bad", outcome=Outcome(SYNC_FAILED, FAILED, "no such field")), task("later", wave=1)])
+    step = next_step(
+        [task("bad", outcome=Outcome(SYNC_FAILED, FAILED, "no such field")), task("later", wave=1)]
+    )
     assert isinstance(step, Finish)
     assert step.phase == FAILED
     assert "no such field" in step.message
@@ -101,7 +117,11 @@ def test_an_object_that_vanished_while_waited_for_is_an_error() -> None:
 
 
 def test_a_degraded_object_fails_its_task() -> None:
-    live = {"apiVersion": "batch/v1", "kind": "Job", "status": {"conditions": [{"type": "Failed", "status": "True", "message": "x"}]}}
+    live = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "status": {"conditions": [{"type": "Failed", "status": "True", "message": "x"}]},
+    }
     assert progress(task("job", live=live, outcome=RUNS)) == Outcome(SYNCED, FAILED, "x")
 
 

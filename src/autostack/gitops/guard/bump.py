@@ -1,7 +1,8 @@
 """What a bump commit says of itself, and the text of its reversal; pure.
 
-Only the image references of the release are put back, wherever the manifests hold them now. So other changes of the
-same commit and of later commits stay, and a reference that has moved on since is left alone: it is not ours any more.
+Only the image references of the release are put back, wherever the manifests hold them now. So other
+changes of the same commit and of later commits stay, and a reference that has moved on since is left
+alone: it is not ours any more.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from dataclasses import dataclass
 
 BUMP_TRAILER = "Autostack-Bump"
 REVERT_TRAILER = "Autostack-Revert"
-_BUMP = re.compile(rf"^{BUMP_TRAILER}:\s*(?P<app>[a-z0-9-]+)\s+(?P<version>v\S+)\s+(?P<digest>sha256:[0-9a-f]{{64}})\s*$", re.MULTILINE)
+_BUMP = re.compile(
+    rf"^{BUMP_TRAILER}:\s*(?P<app>[a-z0-9-]+)\s+(?P<version>v\S+)\s+(?P<digest>sha256:[0-9a-f]{{64}})\s*$",
+    re.MULTILINE,
+)
 _REVERT = re.compile(rf"^{REVERT_TRAILER}:\s*(?P<commit>[0-9a-f]{{7,64}})\b", re.MULTILINE)
-_IMAGE = re.compile(r"(?P<repository>[a-z0-9.:/_-]+/(?P<app>[a-z0-9-]+)):(?P<version>v[\w.-]+)@(?P<digest>sha256:[0-9a-f]{64})")
+_IMAGE = re.compile(
+    r"(?P<repository>[a-z0-9.:/_-]+/(?P<app>[a-z0-9-]+)):(?P<version>v[\w.-]+)@(?P<digest>sha256:[0-9a-f]{64})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,11 @@ def restored(text: str, release: Release, previous: str) -> str:
     """The manifest with the release's references put back to the previous one."""
 
     def choose(match: re.Match[str]) -> str:
-        is_release = (match["app"], match["version"], match["digest"]) == (release.app, release.version, release.digest)
+        is_release = (match["app"], match["version"], match["digest"]) == (
+            release.app,
+            release.version,
+            release.digest,
+        )
         return previous if is_release else match[0]
 
     return _IMAGE.sub(choose, text)
@@ -55,5 +65,8 @@ def revert_message(commit: str, broken: dict[Release, str]) -> str:
     """The revert commit's message: for people first, then a trailer an app for the tools."""
     names = ", ".join(f"{release.app} {release.version}" for release in broken)
     reasons = "\n".join(f"- {release.app} {release.version}: {why}" for release, why in broken.items())
-    trailers = "\n".join(f"{REVERT_TRAILER}: {commit} {release.app} {release.version} {' '.join(why.split())}" for release, why in broken.items())
+    trailers = "\n".join(
+        f"{REVERT_TRAILER}: {commit} {release.app} {release.version} {' '.join(why.split())}"
+        for release, why in broken.items()
+    )
     return f"Revert {names}\n\nThe release guard watched the rollout and found:\n{reasons}\n\n{trailers}\n"

@@ -1,7 +1,7 @@
 """The objective of a release, and the verdict over what was measured; pure.
 
-A release breaks when it does not become ready, or when error rate or P95 of its own pods is beyond the limit. What was
-not measured is not judged, and the verdict says so: silence is not success.
+A release breaks when it does not become ready, or when error rate or P95 of its own pods is beyond the
+limit. What was not measured is not judged, and the verdict says so: silence is not success.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`broken` says why to revert, "" for no reason yet; `over` when the watch ends; `note` what was not judged."""
+    """`broken` says why to revert, "" for no reason yet; `over` when the watch ends; `note` what was not
+    judged.
+    """
 
     broken: str = ""
     over: bool = False
@@ -60,7 +62,9 @@ ANNOTATIONS: dict[str, tuple[str, str]] = {
 
 def read(annotations_found: Mapping[str, str]) -> Objective:
     """The objective; SpecError names an annotation that cannot be read."""
-    given = {name.removeprefix(PREFIX): text for name, text in annotations_found.items() if name.startswith(PREFIX)}
+    given = {
+        name.removeprefix(PREFIX): text for name, text in annotations_found.items() if name.startswith(PREFIX)
+    }
     for name in given:
         if name not in ANNOTATIONS:
             raise SpecError(f"annotation {PREFIX}{name} is unknown; there are {', '.join(ANNOTATIONS)}")
@@ -81,7 +85,9 @@ def read(annotations_found: Mapping[str, str]) -> Objective:
 
 
 def judge(objective: Objective, seen: Measured, *, rollout_s: float, ready_for_s: float) -> Verdict:
-    """The verdict now. `rollout_s` since the rollout began, `ready_for_s` since the release became ready (0 = not yet)."""
+    """The verdict now. `rollout_s` since the rollout began, `ready_for_s` since the release became ready
+    (0 = not yet).
+    """
     if seen.failure:
         return Verdict(broken=seen.failure, over=True)
     if not seen.ready and not ready_for_s:
@@ -91,7 +97,9 @@ def judge(objective: Objective, seen: Measured, *, rollout_s: float, ready_for_s
     if seen.requests is None:
         note = "Prometheus did not answer: only readiness was judged"
     elif seen.requests < objective.min_requests:
-        note = f"{seen.requests:.0f} requests are fewer than {objective.min_requests}: only readiness was judged"
+        note = (
+            f"{seen.requests:.0f} requests are fewer than {objective.min_requests}: only readiness was judged"
+        )
     else:
         note = ""
         if seen.error_rate is not None and seen.error_rate > objective.max_error_rate:

@@ -1,4 +1,6 @@
-"""Error rate and P95 of a release's own pods, from Prometheus; pods by name, so the old version does not blur it."""
+"""Error rate and P95 of a release's own pods, from Prometheus; pods by name, so the old version does not
+blur it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import httpx2
 
 from autostack.gitops.errors import UnreachableError
 
-# The worker's own histogram runs from receipt to the acknowledged answer; every other service has the HTTP one.
+# The worker's own histogram runs from receipt to the acknowledged answer; every other service has the HTTP
+# one.
 LATENCY = {"worker-node": "worker_calculation_duration_seconds"}
 _DEFAULT_LATENCY = "http_request_duration_seconds"
 _PROBES = r'route!~"/(healthz|readyz|metrics|version)"'
@@ -32,7 +35,9 @@ def queries(app: str, pods: Iterable[tuple[str, str]], window_s: float) -> dict[
 
 
 async def instant(http: httpx2.AsyncClient, url: str, query: str) -> float | None:
-    """The value of an instant query, None when there is no sample; UnreachableError when there is no answer."""
+    """The value of an instant query, None when there is no sample; UnreachableError when there is no
+    answer.
+    """
     try:
         answer = await http.get(f"{url}/api/v1/query", params={"query": query})
         answer.raise_for_status()

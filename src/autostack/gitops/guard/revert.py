@@ -1,7 +1,7 @@
 """Writes the revert commit: in a clone of its own, on the newest tip, and once for a bump commit.
 
-A push that lost the race is made again on the new tip. Whether a commit was reverted already is asked of Git itself,
-so neither a crash nor a second controller makes a second revert.
+A push that lost the race is made again on the new tip. Whether a commit was reverted already is asked of
+Git itself, so neither a crash nor a second controller makes a second revert.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from autostack.gitops.guard.bump import Release, image_references, restored, rev
 
 _ATTEMPTS = 5
 _AUTHOR = {
-    "GIT_AUTHOR_NAME": "Auto-Stack release guard", "GIT_AUTHOR_EMAIL": "guard@autostack.local",
-    "GIT_COMMITTER_NAME": "Auto-Stack release guard", "GIT_COMMITTER_EMAIL": "guard@autostack.local",
-}  # fmt: skip
+    "GIT_AUTHOR_NAME": "Auto-Stack release guard",
+    "GIT_AUTHOR_EMAIL": "guard@autostack.local",
+    "GIT_COMMITTER_NAME": "Auto-Stack release guard",
+    "GIT_COMMITTER_EMAIL": "guard@autostack.local",
+}
 
 
 async def revert(source: Source, commit: str, broken: dict[Release, str], cache: Path) -> str:
@@ -36,7 +38,9 @@ async def revert(source: Source, commit: str, broken: dict[Release, str], cache:
             if not await _restore(git, source.path, commit, broken):
                 return ""
             message = revert_message(commit, broken)
-            await git.run("commit", "--quiet", "--all", "-F", "-", stdin=message.encode(), environment=_AUTHOR)
+            await git.run(
+                "commit", "--quiet", "--all", "-F", "-", stdin=message.encode(), environment=_AUTHOR
+            )
             try:
                 await git.run("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
             except RepositoryError as error:
@@ -48,13 +52,17 @@ async def revert(source: Source, commit: str, broken: dict[Release, str], cache:
         raise RevertError(f"{commit[:12]} could not be reverted: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    raise RevertError(f"{commit[:12]} could not be reverted: the branch moved {_ATTEMPTS} times while pushing")
+    raise RevertError(
+        f"{commit[:12]} could not be reverted: the branch moved {_ATTEMPTS} times while pushing"
+    )
 
 
 async def is_reverted(git: Git, commit: str, tip: str) -> bool:
     """Whether some commit up to `tip` reverts `commit`."""
     log = await git.text("log", "--format=%B%x00", f"{commit}..{tip}")
-    return any(commit.startswith(found) or found.startswith(commit) for found in reverted_commits(log.split("\0")))
+    return any(
+        commit.startswith(found) or found.startswith(commit) for found in reverted_commits(log.split("\0"))
+    )
 
 
 async def _branch(git: Git, revision: str) -> str:
@@ -63,7 +71,9 @@ async def _branch(git: Git, revision: str) -> str:
     try:
         await git.run("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{revision}")
     except RepositoryError as error:
-        raise RevertError(f"targetRevision {revision} is no branch: there is nothing to push a revert to") from error
+        raise RevertError(
+            f"targetRevision {revision} is no branch: there is nothing to push a revert to"
+        ) from error
     return revision
 
 

@@ -1,4 +1,6 @@
-"""Where a release stands in the cluster: its workloads, the pods that run it, and what keeps them from being ready."""
+"""Where a release stands in the cluster: its workloads, the pods that run it, and what keeps them from
+being ready.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,23 @@ class Rollout:
 def seen(release: Release, live: Mapping[ObjectKey, Object], owned: Iterable[ObjectKey]) -> Rollout:
     """The rollout of a release over all workloads of the application that use its image."""
     suffix = f"/{release.app}:{release.version}@{release.digest}"
-    workloads = [live[key] for key in owned if key.kind in _WORKLOADS and key in live and _uses(_pod_spec(live[key]), suffix)]
+    workloads = [
+        live[key]
+        for key in owned
+        if key.kind in _WORKLOADS and key in live and _uses(_pod_spec(live[key]), suffix)
+    ]
     pods = [
-        obj for key, obj in live.items()
-        if key.kind == "Pod" and not is_being_deleted(obj) and _uses(obj.get("spec") or {}, suffix)
+        obj
+        for key, obj in live.items()
+        if key.kind == "Pod"
+        and not is_being_deleted(obj)
+        and _uses(obj.get("spec") or {}, suffix)
         and _is_of(obj, {"ReplicaSet", "StatefulSet", "DaemonSet"})
-    ]  # fmt: skip
+    ]
     verdicts = [health.assess(workload) for workload in workloads]
-    is_ready = bool(workloads) and all(verdict is not None and verdict.status == HEALTHY for verdict in verdicts)
+    is_ready = bool(workloads) and all(
+        verdict is not None and verdict.status == HEALTHY for verdict in verdicts
+    )
     return Rollout(
         present=bool(workloads),
         ready=is_ready,
@@ -53,7 +64,10 @@ def _failure(workloads: list[Object], pods: list[Object]) -> str:
             ended = (container.get("lastState") or {}).get("terminated") or {}
             crashes = container.get("restartCount", 0) >= _CRASHES and not container.get("ready")
             if waiting.get("reason") == "CrashLoopBackOff" or (crashes and ended):
-                return f"pod {metadata(pod)['name']} keeps crashing (exit code {ended.get('exitCode', 'unknown')})"
+                return (
+                    f"pod {metadata(pod)['name']} keeps crashing (exit code "
+                    f"{ended.get('exitCode', 'unknown')})"
+                )
     return ""
 
 
@@ -63,7 +77,9 @@ def _pod_spec(workload: Object) -> Object:
 
 
 def _uses(pod_spec: Object, suffix: str) -> bool:
-    return any(str(container.get("image", "")).endswith(suffix) for container in pod_spec.get("containers") or [])
+    return any(
+        str(container.get("image", "")).endswith(suffix) for container in pod_spec.get("containers") or []
+    )
 
 
 def _is_of(pod: Object, kinds: set[str]) -> bool:

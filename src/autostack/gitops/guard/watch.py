@@ -1,7 +1,8 @@
 """Watches the releases of one application: looks when the cluster changes and every second, acts once.
 
-The watch begins when a bump commit is what the application is at, and ends with the window, a revert, or a newer
-release of the same app. After a restart the same commit is watched again from its rollout's age in the status.
+The watch begins when a bump commit is what the application is at, and ends with the window, a revert, or a
+newer release of the same app. After a restart the same commit is watched again from its rollout's age in
+the status.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ class ReleaseGuard:
                 try:
                     await self._turn(http)
                 except GitopsError as error:
-                    log.warning("guard", extra={"fields": {"application": self._reconciler.key.name, "error": str(error)}})
+                    log.warning(
+                        "guard",
+                        extra={"fields": {"application": self._reconciler.key.name, "error": str(error)}},
+                    )
                     await asyncio.sleep(_LOOK_S)
 
     async def _turn(self, http: httpx2.AsyncClient) -> None:
@@ -103,7 +107,9 @@ class ReleaseGuard:
             self._watches[release.app] = _Watch(revision, release, began)
         self._revision = revision
 
-    async def _judge(self, http: httpx2.AsyncClient, obj: Object, goal: objective.Objective, watch: _Watch) -> str:
+    async def _judge(
+        self, http: httpx2.AsyncClient, obj: Object, goal: objective.Objective, watch: _Watch
+    ) -> str:
         live, now = self._world.live, self._world.now()
         seen = rollout.seen(watch.release, live.objects, live.owned_by(self._reconciler.key.name))
         if not seen.present:
@@ -116,7 +122,7 @@ class ReleaseGuard:
         measured = await self._measure(http, watch, seen, ready_for_s)
         verdict = objective.judge(
             goal, measured, rollout_s=(now - watch.began).total_seconds(), ready_for_s=ready_for_s
-        )  # fmt: skip
+        )
         watch.over = verdict.over
         if verdict.over and not verdict.broken:
             name = f"{watch.release.app} {watch.release.version}"
@@ -154,7 +160,9 @@ class ReleaseGuard:
         if made:
             REVERTS.labels(app.name).inc()
             self._reconciler.guard_note = f"{names}; reverted by {made[:12]}"
-            await events.record(self._world.api, obj, "ReleaseReverted", f"{names}; reverted by {made}", warning=True)
+            await events.record(
+                self._world.api, obj, "ReleaseReverted", f"{names}; reverted by {made}", warning=True
+            )
             self._reconciler.refresh()
 
     def _cache(self) -> Path:

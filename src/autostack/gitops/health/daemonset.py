@@ -21,12 +21,18 @@ def assess(live: Object) -> Health:
     if updated < wanted:
         return Health(
             PROGRESSING,
-            f'Waiting for daemon set "{name}" rollout to finish: {updated} out of {wanted} new pods have been updated...',
+            (
+                f'Waiting for daemon set "{name}" rollout to finish: {updated} out of '
+                f"{wanted} new pods have been updated..."
+            ),
         )
     available = status.get("numberAvailable", 0)
     if available < wanted:
         return Health(
             PROGRESSING,
-            f'Waiting for daemon set "{name}" rollout to finish: {available} of {wanted} updated pods are available...',
+            (
+                f'Waiting for daemon set "{name}" rollout to finish: {available} of '
+                f"{wanted} updated pods are available..."
+            ),
         )
     return Health(HEALTHY)

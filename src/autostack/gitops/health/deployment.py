@@ -1,4 +1,6 @@
-"""Deployment: the rollout that `kubectl rollout status` would wait for; Degraded past its progress deadline."""
+"""Deployment: the rollout that `kubectl rollout status` would wait for; Degraded past its progress
+deadline.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from autostack.gitops.health.verdict import DEGRADED, HEALTHY, PROGRESSING, SUSP
 from autostack.gitops.objects import Object, conditions, metadata
 
 
-def assess(live: Object) -> Health:
+def assess(live: Object) -> Health:  # noqa: PLR0911 - one return for each state, in Argo CD's order
     """The Deployment's health."""
     spec, status = live.get("spec") or {}, live.get("status") or {}
     if spec.get("paused"):

@@ -1,4 +1,6 @@
-"""Pod: Degraded as soon as a container that should run cannot; a pod that should end is Progressing until it has."""
+"""Pod: Degraded as soon as a container that should run cannot; a pod that should end is Progressing until
+it has.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from autostack.gitops.health.verdict import DEGRADED, HEALTHY, PROGRESSING, UNKN
 from autostack.gitops.objects import Object, conditions
 
 
-def assess(live: Object) -> Health:
+def assess(live: Object) -> Health:  # noqa: PLR0911 - one return for each state, in Argo CD's order
     """The Pod's health."""
     status = live.get("status") or {}
     runs_forever = (live.get("spec") or {}).get("restartPolicy", "Always") == "Always"

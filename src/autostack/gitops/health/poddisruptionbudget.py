@@ -1,4 +1,6 @@
-"""PodDisruptionBudget: Degraded when the controller cannot work it out; too few pods is a legitimate state."""
+"""PodDisruptionBudget: Degraded when the controller cannot work it out; too few pods is a legitimate
+state.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from autostack.gitops.health.verdict import HEALTHY, PROGRESSING, Health
 from autostack.gitops.objects import Object, metadata
 
 
-def assess(live: Object) -> Health:
+def assess(live: Object) -> Health:  # noqa: PLR0911 - one return for each state, in Argo CD's order
     """The StatefulSet's health."""
     spec, status = live.get("spec") or {}, live.get("status") or {}
     observed = status.get("observedGeneration", 0)
@@ -24,15 +24,24 @@ def assess(live: Object) -> Health:
         if updated < wanted - partition:
             return Health(
                 PROGRESSING,
-                f"Waiting for partitioned roll out to finish: {updated} out of {wanted - partition} new pods have been updated...",
+                (
+                    f"Waiting for partitioned roll out to finish: {updated} out of "
+                    f"{wanted - partition} new pods have been updated..."
+                ),
             )
         return Health(HEALTHY, f"partitioned roll out complete: {updated} new pods have been updated...")
     if status.get("updateRevision") != status.get("currentRevision"):
         return Health(
             PROGRESSING,
-            f"waiting for statefulset rolling update to complete {updated} pods at revision {status.get('updateRevision')}...",
+            (
+                f"waiting for statefulset rolling update to complete {updated} pods at "
+                f"revision {status.get('updateRevision')}..."
+            ),
         )
     return Health(
         HEALTHY,
-        f"statefulset rolling update complete {status.get('currentReplicas', 0)} pods at revision {status.get('currentRevision')}...",
+        (
+            f"statefulset rolling update complete {status.get('currentReplicas', 0)} pods "
+            f"at revision {status.get('currentRevision')}..."
+        ),
     )
