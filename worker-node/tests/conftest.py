@@ -179,7 +179,9 @@ def offer() -> Callable[[list[str]], Offered]:
 
 
 class CuttableWire:
-    """A TCP proxy in front of a real PostgreSQL that can lose replies, go silent, or cut every connection."""
+    """A TCP proxy in front of a real PostgreSQL that can lose replies, go silent, hold back the end that the
+    server puts to a connection, or cut every connection.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -188,6 +190,8 @@ class CuttableWire:
         self._copies: set[asyncio.Task[None]] = set()
         self.swallow_replies = False
         self.refuse = False
+        self.hold_ends = False
+        self.held_ends = 0
         self.requests_bytes = 0
 
     async def __aenter__(self) -> CuttableWire:
@@ -226,6 +230,9 @@ class CuttableWire:
                     self.requests_bytes += len(data)
                 sink.write(data)
                 await sink.drain()
+        if replies and self.hold_ends:
+            self.held_ends += 1
+            return
         self._writers.discard(sink)
         sink.transport.abort()
 

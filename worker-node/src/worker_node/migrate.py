@@ -13,7 +13,6 @@ import os
 import time
 from pathlib import Path
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from service_kit import DatabaseSettings
@@ -25,7 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from worker_node.errors import StoreAwayError, WorkerError
 from worker_node.passwords import scram_verifier
 from worker_node.settings import MigrationSettings
-from worker_node.store.connection import Connection, close, connect, told
+from worker_node.store.connection import LOST_ERRORS, Connection, close, connect, told
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ async def migrate(settings: MigrationSettings) -> None:
                 await lock.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{verifier}'")
     except TimeoutError:
         raise WorkerError(f"the migration did not end within {settings.migration_timeout_s:g} s") from None
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+    except (SQLAlchemyError, *LOST_ERRORS, ValueError) as error:
         raise WorkerError(f"the migration failed: {told(error)}") from error
     finally:
         await close(lock)

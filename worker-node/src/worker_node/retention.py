@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import time
 
-import asyncpg
-
 from worker_node.errors import WorkerError
 from worker_node.partitions import HOURS_AHEAD, HOURS_BEHIND, Partition, partitions_to_drop
 from worker_node.settings import RetentionSettings
-from worker_node.store.connection import Connection, close, connect, read_partitions, told
+from worker_node.store.connection import LOST_ERRORS, Connection, close, connect, read_partitions, told
 from worker_node.store.statements import ENSURE_PARTITIONS
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ async def retain(settings: RetentionSettings) -> None:
         await _drop_orphans(connection)
         await _drop_old(connection, settings)
         await connection.execute(_OLD_MINUTES, settings.minutes_retention_days)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except LOST_ERRORS as error:
         raise WorkerError(f"the retention failed: {told(error)}") from error
     finally:
         await close(connection)

@@ -114,6 +114,35 @@ async def test_a_silent_wire_is_given_up_after_the_statement_timeout(
         assert (await request).status_code == 200
 
 
+async def test_a_server_s_farewell_before_its_end_costs_a_connection_and_no_answer(
+    wire: CuttableWire, database: ResultsDatabase, run_worker: RunWorker
+) -> None:
+    """What a fast shutdown does to an idle connection: the reason comes first, the end a moment later."""
+    through = {**writer_of(database), "PGHOST": wire.host, "PGPORT": str(wire.port)}
+    async with run_worker(through) as worker:
+        await eventually(worker.is_ready, what="worker ready")
+        assert (await worker.solve("1 + 1")).status_code == 200
+        wire.hold_ends = True
+        owner = await database.connect()
+        ended = await owner.fetchval(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE usename = 'autostack_writer' AND datname = current_database()"
+        )
+        await owner.close()
+        assert ended == 1
+
+        async def farewell_passed_on() -> bool:
+            return wire.held_ends == 1
+
+        await eventually(farewell_passed_on, what="the server's end of the connection")
+        assert await worker.is_ready()  # a request to and fro, so the farewell has been read as well
+        response = await worker.solve("40 + 2")
+        assert response.status_code == 200
+        assert response.json()["result"] == "42"
+        metrics = (await worker.client.get("/metrics")).text
+        assert "worker_store_connections_total 2.0" in metrics
+
+
 async def _away(worker) -> bool:
     return not await worker.is_ready()
 

@@ -19,6 +19,16 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 CONNECT_TIMEOUT_S = 5
 ROW_ERRORS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """Errors that one row of a statement causes, so that the others may succeed without it."""
+LOST_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""Errors after which a connection is of no more use. The last is asyncpg's answer to a command when the
+server has said farewell (nothing was asked of it) and the connection's end has not been read yet.
+"""
 _CLIENT_GRACE_S = 1  # the server's own timeout should speak first
 
 
@@ -41,7 +51,7 @@ async def connect(settings: DatabaseSettings, *, application: str, statement_tim
                 "jit": "off",
             },
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except LOST_ERRORS as error:
         raise StoreAwayError(
             f"cannot connect to PostgreSQL at {settings.pghost}:{settings.pgport}: {told(error)}"
         ) from error
@@ -65,5 +75,5 @@ async def close(connection: Connection) -> None:
     try:
         async with asyncio.timeout(_CLIENT_GRACE_S):
             await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except LOST_ERRORS:
         connection.terminate()

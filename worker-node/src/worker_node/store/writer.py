@@ -21,14 +21,20 @@ from worker_node.errors import OutOfRangeError, StoreAwayError, StoreUnavailable
 from worker_node.partitions import HOURS_AHEAD, HOURS_BEHIND, merge_ranges
 from worker_node.settings import WorkerSettings
 from worker_node.store.backoff import backoff_s
-from worker_node.store.connection import ROW_ERRORS, Connection, close, connect, read_partitions, told
+from worker_node.store.connection import (
+    LOST_ERRORS,
+    ROW_ERRORS,
+    Connection,
+    close,
+    connect,
+    read_partitions,
+    told,
+)
 from worker_node.store.flush import FlushCount, Stamp, flush
 from worker_node.store.pending import PendingQueue, PendingRow
 from worker_node.store.statements import ENSURE_PARTITIONS
 
 log = logging.getLogger(__name__)
-
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 class WriterMetrics(Protocol):
@@ -65,27 +71,40 @@ class Writer:
         return False
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled; nothing else ends it, because a worker whose writer has gone looks ready and
+        answers nobody.
+        """
         attempt = 0
-        while True:
-            try:
-                connection = await connect(
-                    self._settings,
-                    application=f"worker-node {self._stamp.worker}",
-                    statement_timeout_ms=self._settings.statement_timeout_ms,
-                )
-            except StoreAwayError as error:
-                attempt += 1
-                await self._stay_away(str(error), attempt)
-                continue
-            try:
-                await self._serve(connection)
-            except _LOST as error:
-                connection.terminate()
+        try:
+            while True:
+                try:
+                    await self._connect_and_serve()
+                except (StoreAwayError, *LOST_ERRORS) as error:
+                    reason = told(error)
+                except Exception as error:
+                    log.exception("the store's writer failed; it goes on with a new connection")
+                    reason = told(error)
                 attempt = 1 if self.away is None else attempt + 1
-                await self._stay_away(told(error), attempt)
-            finally:
-                await close(connection)
+                await self._stay_away(reason, attempt)
+        finally:
+            self.away = "the store's writer has ended"
+
+    async def _connect_and_serve(self) -> None:
+        """One connection, from first to last; an error leaves the outcome of its flush unknown, so that
+        nothing more is asked of it.
+        """
+        connection = await connect(
+            self._settings,
+            application=f"worker-node {self._stamp.worker}",
+            statement_timeout_ms=self._settings.statement_timeout_ms,
+        )
+        try:
+            await self._serve(connection)
+        except Exception:
+            connection.terminate()
+            raise
+        finally:
+            await close(connection)
 
     async def _serve(self, connection: Connection) -> None:
         """Flush over one connection until it is lost."""
