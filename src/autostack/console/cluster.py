@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError, ConfigError
+from lightkube.core.resource import GlobalResource
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
 from lightkube.resources.core_v1 import ConfigMap, Event, Node, Pod
@@ -76,7 +77,7 @@ class Cluster:
     async def _all(self, resource: Any, labels: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All objects of a kind in all namespaces; none when the cluster does not know the kind."""
         try:
-            listed = self._client.list(resource, namespace="*", labels=labels)
+            listed = self._client.list(resource, labels=labels, **_everywhere(resource))
             return [_plain(one) | {"kind": resource.__name__} async for one in listed]
         except ApiError as error:
             if error.status.code == _NOT_FOUND:
@@ -84,6 +85,11 @@ class Cluster:
             raise ClusterError(f"list {resource.__name__}: {str(error.status.message)[:200]}") from error
         except httpx2.HTTPError as error:
             raise ClusterError(f"the Kubernetes API does not answer ({type(error).__name__})") from error
+
+
+def _everywhere(resource: Any) -> dict[str, str]:
+    """All namespaces, for a kind that has any; lightkube refuses the argument for the others."""
+    return {} if issubclass(resource, GlobalResource) else {"namespace": "*"}
 
 
 def _plain(obj: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from html import escape
 from autostack.console.units import formatted
 
 COLOURS = 8
+_NARROW = 420  # here five times of day would run into each other
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 10, 10, 24
 
 
@@ -89,7 +90,8 @@ def ceiling(value: float) -> float:
     if value <= 0 or math.isinf(value):
         return 1.0 if value <= 0 else value
     power = 10.0 ** math.floor(math.log10(value))
-    return float(next(step * power for step in (1, 2, 4, 5, 10) if step * power >= value * 0.999999))
+    steps = (step * power for step in (1, 2, 4, 5, 10) if step * power >= value * 0.999999)
+    return float(next(steps, value))  # the smallest numbers there are have no round one above them
 
 
 def _axes(place: _Place, unit: str) -> list[str]:
@@ -105,6 +107,8 @@ def _axes(place: _Place, unit: str) -> list[str]:
         parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
     span = frame.end_s - frame.start_s
     for quarter, anchor in enumerate(("start", "middle", "middle", "middle", "end")):
+        if quarter % 2 and frame.width < _NARROW:
+            continue
         ago_s = span * (4 - quarter) / 4
         label = f"−{formatted(ago_s, 's')}" if ago_s else "now"
         x, y = place.x(frame.end_s - ago_s), frame.height - 6

@@ -17,6 +17,7 @@ def formatted(value: float, unit: str) -> str:
 
 
 def _digits(value: float) -> str:
+    value = round(value, 9)  # 0.075 s are 75 ms, not 75.00000000000001
     magnitude = abs(value)
     places = 0 if magnitude >= 100 or value == int(value) else 1 if magnitude >= 10 else 2
     return f"{value:.{places}f}"

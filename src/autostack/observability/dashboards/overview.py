@@ -44,7 +44,7 @@ def _now(board: Dashboard) -> Dashboard:
             "Share of the workers' requests that fail.",
             "percentunit",
             Place(12, 0, 6, 4),
-            'service:http_errors:ratio{job="worker-node"} or vector(0)',
+            'sum(service:http_errors:ratio{job="worker-node"}) or vector(0)',
         ),
         number(
             "Workers",
