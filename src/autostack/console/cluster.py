@@ -77,7 +77,8 @@ class Cluster:
     async def _all(self, resource: Any, labels: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """All objects of a kind in all namespaces; none when the cluster does not know the kind."""
         try:
-            listed = self._client.list(resource, labels=labels, **_everywhere(resource))
+            everywhere: dict[str, Any] = {} if issubclass(resource, GlobalResource) else {"namespace": "*"}
+            listed = self._client.list(resource, labels=labels, **everywhere)
             return [_plain(one) | {"kind": resource.__name__} async for one in listed]
         except ApiError as error:
             if error.status.code == _NOT_FOUND:
@@ -85,11 +86,6 @@ class Cluster:
             raise ClusterError(f"list {resource.__name__}: {str(error.status.message)[:200]}") from error
         except httpx2.HTTPError as error:
             raise ClusterError(f"the Kubernetes API does not answer ({type(error).__name__})") from error
-
-
-def _everywhere(resource: Any) -> dict[str, str]:
-    """All namespaces, for a kind that has any; lightkube refuses the argument for the others."""
-    return {} if issubclass(resource, GlobalResource) else {"namespace": "*"}
 
 
 def _plain(obj: Any) -> dict[str, Any]:
