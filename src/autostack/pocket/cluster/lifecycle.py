@@ -26,6 +26,7 @@ from autostack.pocket.cluster.errors import ClusterError, StartFailedError
 from autostack.pocket.cluster.network import API_PORT, read_network
 from autostack.pocket.cluster.places import ClusterPlaces
 from autostack.pocket.cluster.settings import ClusterSettings, read_settings, write_settings
+from autostack.pocket.kubelet.node import shared_memory
 from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
 
 START_DEADLINE_S = 60.0
@@ -224,6 +225,8 @@ def _waited(done: Callable[[], bool], deadline_s: float) -> bool:
 def delete(places: ClusterPlaces) -> None:
     """Stop the cluster and remove everything of it, data included."""
     stop(places, deadline_s=10)
+    if (network := read_network(places.network)) is not None:
+        shutil.rmtree(shared_memory(network.pods), ignore_errors=True)
     if places.folder.exists():
         _remove(places.folder)
 

@@ -19,6 +19,11 @@ from autostack.pocket.kubelet.environment import Sources
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the system's tmpfs; our folder in it is private
 
 
+def shared_memory(pod_network: IPv4Network) -> Path:
+    """The folder of a cluster's emptyDirs in memory, told apart by its network and its user."""
+    return SHARED_MEMORY / f"autostack-{os.getuid()}-{pod_network.network_address}"
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """One node; `folder` holds its pods, `api` is where pods reach the API server."""
@@ -44,7 +49,7 @@ class NodeSettings:
     @property
     def memory(self) -> Path:
         """Where emptyDirs in memory live."""
-        return SHARED_MEMORY / f"autostack-{os.getuid()}-{self.pod_network.network_address}"
+        return shared_memory(self.pod_network)
 
 
 class Addresses:

@@ -84,11 +84,13 @@ def empty_folder(pod_folder: Path, name: str, source: Mapping[str, Any], *, memo
 
 
 def _own(memory: Path) -> None:
-    """Make the folder in shared memory; raises MountError when another user made it or can see into it."""
+    """Make the folder in shared memory ours alone; raises MountError when it is another user's."""
     memory.mkdir(mode=0o700, exist_ok=True)
     found = memory.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
-        raise MountError(f"{memory} is not this user's alone; remove it")
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise MountError(f"{memory} is not this user's; remove it")
+    if found.st_mode & 0o077:
+        memory.chmod(0o700)
 
 
 def host_path(source: Mapping[str, Any]) -> Path:
