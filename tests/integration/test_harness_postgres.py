@@ -1,7 +1,6 @@
 """The harness's PostgreSQL keeps what was committed over a kill."""
 
 import asyncpg
-
 from harness.postgres import PostgresServer
 
 

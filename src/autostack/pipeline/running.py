@@ -38,7 +38,7 @@ def run_now(
 
 
 def first_images(places: Places, *, echo: Callable[[str], None]) -> Run | None:
-    """Build what the manifests of the origin's main name and the registry lacks; None when it lacks nothing."""
+    """Build what the manifests of the origin name and the registry lacks; None when it lacks nothing."""
     runner = Runner(places, echo)
     head = Repository(places.origin).commit(f"refs/heads/{BRANCH}")
     apps = snapshot(runner.target.repository, head).workspace.apps()

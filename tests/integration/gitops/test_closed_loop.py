@@ -121,10 +121,11 @@ async def test_a_claim_that_leaves_git_keeps_its_data(loop: Loop) -> None:
 
 
 async def test_a_killed_controller_goes_on_with_the_hook_that_it_had_started(loop: Loop) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]}
     job = {
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": "migrate", "annotations": {"argocd.argoproj.io/hook": "PreSync"}},
-        "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]}}},
+        "spec": {"template": {"spec": pod}},
     }  # fmt: skip
     revision = loop.origin.push({"job.yaml": job, "settings.yaml": config_map("one")})
     await loop.apply(loop.application())
