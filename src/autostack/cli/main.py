@@ -104,7 +104,7 @@ def _root(
 def main() -> None:
     """Run the command line; an expected failure is one line on stderr and its documented exit code."""
     try:
-        root()
+        root(prog_name="autostack")
     except AutostackError as error:
         typer.echo(f"autostack: {error}", err=True)
         sys.exit(error.exit_code)
