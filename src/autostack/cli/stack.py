@@ -88,7 +88,7 @@ async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) 
     with progress.step("application"):
         await platform.apply_application(client, platform.Setting(ROOT, cluster_folder(name)))
     with progress.step("sync"):
-        await waiting.healthy(client, progress.say, within_s=timeout_s)
+        await waiting.synced(client, progress.say, within_s=timeout_s)
     async with Door(url) as door:
         with progress.step("first result"):
             first = await waiting.first_result(door, within_s=timeout_s)

@@ -26,6 +26,7 @@ class ApplicationState:
     health: str
     revision: str
     message: str
+    operation: str = ""
 
     @property
     def good(self) -> bool:
@@ -51,6 +52,7 @@ def read_state(application: dict[str, Any]) -> ApplicationState:
         revision=(status.get("sync") or {}).get("revision", ""),
         message="; ".join(conditions)
         or (str(operation.get("message", "")) if operation.get("phase") != "Succeeded" else ""),
+        operation=str(operation.get("phase", "")),
     )
 
 

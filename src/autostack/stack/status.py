@@ -25,6 +25,11 @@ class Workload:
     desired: int
     version: str
 
+    @property
+    def complete(self) -> bool:
+        """Whether as many pods are ready as are wanted."""
+        return self.ready >= self.desired
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -41,9 +46,7 @@ class Status:
     def good(self) -> bool:
         """Whether everything is as it should be."""
         return bool(
-            self.application
-            and self.application.good
-            and all(one.ready >= one.desired for one in self.workloads)
+            self.application and self.application.good and all(one.complete for one in self.workloads)
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,7 +58,7 @@ async def gather_status(client: AsyncClient, ingress: Ingress) -> Status:
     """Ask everybody at once."""
     application, workloads, tps, p95_s, stored = await asyncio.gather(
         get_state(client),
-        _workloads(client),
+        list_workloads(client),
         ingress.query("sum(traffic_sender_tps)"),
         ingress.query(P95),
         _stored_24h(ingress),
@@ -75,7 +78,8 @@ async def _stored_24h(ingress: Ingress) -> int | None:
     return None if found is None else int(found["total"]["answers"])
 
 
-async def _workloads(client: AsyncClient) -> list[Workload]:
+async def list_workloads(client: AsyncClient) -> list[Workload]:
+    """The stack's workloads, by name."""
     sets = [one.to_dict() async for one in client.list(StatefulSet, namespace=NAMESPACE)]
     deployments = [one.to_dict() async for one in client.list(Deployment, namespace=NAMESPACE)]
     return sorted(map(_workload, sets + deployments), key=lambda workload: workload.name)

@@ -13,6 +13,7 @@ from lightkube.core.exceptions import ApiError
 from autostack.stack.applications import ApplicationState, get_state
 from autostack.stack.errors import StepError
 from autostack.stack.ingress import Ingress
+from autostack.stack.status import list_workloads
 
 Say = Callable[[str], None]
 _LOOK_S = 0.1
@@ -29,8 +30,11 @@ async def first_result(ingress: Ingress, *, within_s: float) -> str:
     return await _until(look, within_s, "first result", lambda: "no problem was solved, stored and shown")
 
 
-async def healthy(client: AsyncClient, say: Say, *, within_s: float) -> str:
-    """The revision at which the Application is Synced and Healthy; says each change on the way."""
+async def synced(client: AsyncClient, say: Say, *, within_s: float) -> str:
+    """The revision at which the cluster is as Git says and every workload is ready; says what changes.
+
+    An autoscaler is Progressing until it has measured its pods for a while; that is not waited for.
+    """
     last = ""
 
     async def look() -> str | None:
@@ -40,7 +44,7 @@ async def healthy(client: AsyncClient, say: Say, *, within_s: float) -> str:
         except (ApiError, httpx2.HTTPError) as error:
             now = f"the Kubernetes API does not answer: {str(error)[:100]}"
         else:
-            if state and state.good:
+            if state and (state.good or await _is_ready(client, state)):
                 return state.revision
             now = (
                 f"{state.sync or 'Unknown'}, {state.health or 'Unknown'} {state.message}"
@@ -53,8 +57,13 @@ async def healthy(client: AsyncClient, say: Say, *, within_s: float) -> str:
         return None
 
     return await _until(
-        look, within_s, "sync", lambda: f"the Application is not Synced and Healthy ({last[:300]})"
+        look, within_s, "sync", lambda: f"the Application is not synced and ready ({last[:300]})"
     )
+
+
+async def _is_ready(client: AsyncClient, state: ApplicationState) -> bool:
+    done = (state.sync, state.health, state.operation) == ("Synced", "Progressing", "Succeeded")
+    return done and all(one.complete for one in await list_workloads(client))
 
 
 def _words(state: ApplicationState | None) -> str:

@@ -137,11 +137,11 @@ def test_a_bad_cluster_name_is_refused(name: str) -> None:
         places_of(None, {"AUTOSTACK_CLUSTER": name or "_"})
 
 
-def test_a_folder_in_shared_memory_that_others_can_see_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_shared_memory_is_kept_to_its_user(tmp_path: Path) -> None:
     memory = tmp_path / "memory"
     folder = empty_folder(tmp_path / "uid", "v", {"medium": "Memory"}, memory=memory)
     assert folder.is_relative_to(memory)
     assert memory.stat().st_mode & 0o077 == 0
     memory.chmod(0o755)
-    with pytest.raises(MountError, match="not this user's alone"):
-        empty_folder(tmp_path / "uid", "v", {"medium": "Memory"}, memory=memory)
+    empty_folder(tmp_path / "uid", "v", {"medium": "Memory"}, memory=memory)
+    assert memory.stat().st_mode & 0o077 == 0
