@@ -126,9 +126,13 @@ class NewRow:
     created_at: datetime | None = None
 
 
+SEGMENT_BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+"""Read once, so that a test session that crosses the hour keeps its ids."""
+
+
 def position_id(sequence: int, *, run: int = RUN, segment: datetime | None = None) -> uuid.UUID:
-    """The id of a problem of a run; its segment began at the present hour, if not said otherwise."""
-    moment = segment or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    """The id of a problem of a run; its segment began at SEGMENT_BEGAN, if not said otherwise."""
+    moment = segment or SEGMENT_BEGAN
     return encode_position(RunPosition(round(moment.timestamp() * 1000), run, sequence))
 
 

@@ -235,7 +235,8 @@ def test_a_runner_killed_after_any_step_goes_on_from_there(loop: Loop, step: str
     eventually_sync(lambda: not _alive(loop), what="the runner's death")
     run = run_now(loop.places, only=(), initial=False, again=False, echo=lambda _: None)
     assert run.state == "success"
-    assert loop.ended(head).state == "success"
+    # Killed after its bump was pushed, it may find itself covered by the run for that newer commit.
+    assert loop.ended(head).state in ("success", "coalesced")
     for app in ("front-end", "back-end"):
         assert set(loop.tags(app)) == {"v0.1", "v0.2"}
         assert loop.image(app) == ("v0.2", loop.tags(app)["v0.2"])
