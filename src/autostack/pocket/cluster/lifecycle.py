@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import shutil
 import signal
-import socket
+import ssl
 import stat
 import sys
 import time
@@ -157,15 +158,25 @@ def _spawn(places: ClusterPlaces) -> int:
 
 
 def _answers(places: ClusterPlaces) -> bool:
-    """Whether the API server accepts connections: a killed process holds its lock for a moment longer."""
+    """Whether the API server answers a request.
+
+    A killed process holds its lock and its listening socket for a moment longer, and the kernel goes on
+    accepting connections for it; only a process that lives can shake hands and answer.
+    """
     network = read_network(places.network)
     if network is None:
         return False
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # asks for a sign of life, and sends no secret
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(network.node_address, API_PORT, timeout=1, context=unverified)
     try:
-        with socket.create_connection((network.node_address, API_PORT), timeout=1):
-            return True
-    except OSError:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _has_ended(child: int) -> bool:
