@@ -76,8 +76,8 @@ PARTS: dict[str, Part] = {
     "lint": Part(_lint),
     "types": Part(_types),
     "unit": Part(_pytest("unit", "-n", "2")),
-    "integration": Part(_pytest("integration"), FULL),
-    "browser": Part(_pytest("browser"), BROWSER),
+    "integration": Part(_pytest("integration", "-n", "3", "--dist", "loadfile"), FULL),
+    "browser": Part(_pytest("browser", "-n", "2", "--dist", "loadfile"), BROWSER),
     "e2e": Part(_pytest("e2e"), FULL),
 }
 
