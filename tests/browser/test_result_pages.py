@@ -114,15 +114,18 @@ def test_keys_go_everywhere(result_pages: ResultPages, open_tab: OpenTab) -> Non
     tab.page.keyboard.press("g")
     tab.page.keyboard.press("t")
     expect(tab.page).to_have_url(f"{result_pages.url}/statistics")
+    tab.page.wait_for_load_state()  # the keys are the new page's script's
     tab.page.keyboard.press("/")
     expect(tab.page.locator("#f-expression")).to_be_focused()
     tab.page.keyboard.type("22/7 + 1")
     tab.page.keyboard.press("Enter")
     expect(tab.page).to_have_url(re.compile(r"/results\?expression=22%2F7\+%2B\+1$"))
+    tab.page.wait_for_load_state()
     tab.page.keyboard.press("j")
     expect(tab.page.locator("td.expression a").first).to_be_focused()
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("#answer")).to_have_text("29/7")
+    tab.page.wait_for_load_state()
     tab.page.keyboard.press("?")
     expect(tab.page.locator("dialog")).to_be_visible()
 
