@@ -17,6 +17,7 @@ from autostack.pocket.errors import FieldError
 CORE = "io.k8s.api.core.v1."
 APPS = "io.k8s.api.apps.v1."
 BATCH = "io.k8s.api.batch.v1."
+AUTOSCALING = "io.k8s.api.autoscaling.v2."
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
     CORE + "PodSpec": {
@@ -49,6 +50,11 @@ ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
         "volumeBindingMode": ("Immediate", "WaitForFirstConsumer"),
         "reclaimPolicy": ("Delete", "Recycle", "Retain"),
     },
+    "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": {
+        "unhealthyPodEvictionPolicy": ("AlwaysAllow", "IfHealthyBudget"),
+    },
+    AUTOSCALING + "HPAScalingRules": {"selectPolicy": ("Disabled", "Max", "Min")},
+    AUTOSCALING + "HPAScalingPolicy": {"type": ("Percent", "Pods")},
     "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement": {
         "operator": ("DoesNotExist", "Exists", "In", "NotIn"),
     },
@@ -97,7 +103,9 @@ RANGES: dict[str, dict[str, tuple[int, int]]] = {
         "successfulJobsHistoryLimit": COUNT,
         "failedJobsHistoryLimit": COUNT,
     },
-    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": {"minReplicas": COUNT, "maxReplicas": POSITIVE},
+    AUTOSCALING + "HPAScalingRules": {"stabilizationWindowSeconds": (0, 3600)},
+    AUTOSCALING + "HPAScalingPolicy": {"value": POSITIVE, "periodSeconds": (1, 1800)},
+    AUTOSCALING + "HorizontalPodAutoscalerSpec": {"minReplicas": COUNT, "maxReplicas": POSITIVE},
     "io.k8s.api.autoscaling.v1.ScaleSpec": {"replicas": COUNT},
 }
 FILLED: dict[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from autostack.pocket.controllers.autoscaling.behavior import Memory, limit
+from autostack.pocket.controllers.autoscaling.behavior import Memory, limit, tolerance_of
 from autostack.pocket.controllers.autoscaling.replicas import NoMetricsError, Target, wanted_replicas
 from autostack.pocket.controllers.cronjob.schedule import BadScheduleError, due, is_too_late
 from autostack.pocket.controllers.deployment import progress, rolling
@@ -203,11 +203,13 @@ def test_an_autoscaler_asks_for_the_replicas_of_the_reference_algorithm(case: di
         pods.append(pod)
     target = Target("cpu", utilization=given.get("utilization"), average_value=given.get("average"))
     current = given.get("current", len(pods))
+    tolerance = tolerance_of(given)
     if "problem" in case:
         with pytest.raises(NoMetricsError, match=case["problem"]):
-            wanted_replicas(target, current, pods, given["usage"], NOW)
+            wanted_replicas(target, current, pods, given["usage"], NOW, tolerance=tolerance)
         return
-    assert wanted_replicas(target, current, pods, given["usage"], NOW).replicas == case["expect"]
+    answer = wanted_replicas(target, current, pods, given["usage"], NOW, tolerance=tolerance)
+    assert answer.replicas == case["expect"]
 
 
 @pytest.mark.parametrize("case", cases("behavior"))

@@ -1,11 +1,13 @@
 """pods/eviction: a deletion that asks the disruption budgets first. A budget with nothing left answers 429.
 
 The budget's status is what its controller keeps; the pod is written into `disruptedPods`, so that evictions
-in quick succession cannot all spend the same allowance.
+in quick succession cannot all spend the same allowance. A pod that is not ready spends nothing where the
+budget's unhealthyPodEvictionPolicy lets it go; it is then deleted only as the very object that was judged.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from autostack.pocket.apiserver.call import Call
@@ -36,17 +38,24 @@ async def create(core: Core, call: Call, eviction: Object) -> Object:
                 [FieldError("dryRun", 'supported values: "All"', "Unsupported value", given["dryRun"])],
             )
         call.dry_run = True
-    pod = get(core, call).object
-    if _counts(pod):
-        await _spend(core, call, pod)
     preconditions = given.get("preconditions") or {}
     options = DeleteOptions(
         str(given.get("propagationPolicy") or ""),
         given.get("gracePeriodSeconds"),
         str(preconditions.get("uid") or ""),
+        str(preconditions.get("resourceVersion") or ""),
     )
-    await delete(core, call, options)
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    for _ in range(ATTEMPTS):
+        pod = get(core, call).object
+        as_judged = "" if not _counts(pod) else await _spend(core, call, pod)
+        try:
+            await delete(core, call, replace(options, resource_version=options.resource_version or as_judged))
+        except ApiError:
+            if as_judged and get(core, call).object["metadata"]["resourceVersion"] != as_judged:
+                continue  # it changed, perhaps to ready: judge it again
+            raise
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+    raise too_many_requests("the pod is changing too fast; try again")
 
 
 def _counts(pod: Object) -> bool:
@@ -66,27 +75,45 @@ def budgets_of(core: Core, pod: Object) -> list[Entry]:
     ]
 
 
-async def _spend(core: Core, call: Call, pod: Object) -> None:
+async def _spend(core: Core, call: Call, pod: Object) -> str:
+    """Take one disruption; for a pod that may go without, the resourceVersion at which that holds."""
     for _ in range(ATTEMPTS):
         budgets = budgets_of(core, pod)
         if not budgets:
-            return
+            return ""
         if len(budgets) > 1:
             raise internal(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does "
                 "not support."
             )
+        if not _is_ready(pod) and is_free(budgets[0].object):
+            return str(pod["metadata"]["resourceVersion"])
         spent = _spent(budgets[0], pod)
         if call.dry_run:
-            return
+            return ""
         try:
             await core.store.put(budgets[0].key, spent, expected=budgets[0].revision)
         except StaleError:
             continue
         except UnavailableError as error:
             raise internal(str(error)) from error
-        return
+        return ""
     raise too_many_requests("the disruption budget is changing too fast; try again")
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def is_free(budget: Object) -> bool:
+    """Whether pods that are not ready may go without spending: always under AlwaysAllow, else (the default,
+    IfHealthyBudget) while enough others are healthy.
+    """
+    if budget["spec"].get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    status = budget.get("status") or {}
+    return bool(0 < status.get("desiredHealthy", 0) <= status.get("currentHealthy", 0))
 
 
 def _spent(entry: Entry, pod: Object) -> Object:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.autoscaling.behavior import Memory, limit
+from autostack.pocket.controllers.autoscaling.behavior import Memory, limit, tolerance_of
 from autostack.pocket.controllers.autoscaling.replicas import Answer, NoMetricsError, Target, wanted_replicas
 from autostack.pocket.controllers.claims import condition_set
 from autostack.pocket.controllers.cluster import Cluster
@@ -181,6 +181,7 @@ async def _measure(
         listing = await cluster.client.list(POD_METRICS.resource, namespace)
     except ApiError as error:
         raise NoMetricsError(f"unable to get metrics: {error.message}") from error
+    tolerance = tolerance_of(autoscaler["spec"])
     answers = []
     for aim in targets:
         usage = {
@@ -188,7 +189,8 @@ async def _measure(
             for one in listing.items
             if one["containers"]
         }
-        answers.append((aim, wanted_replicas(aim, current, pods, usage, cluster.now())))
+        answer = wanted_replicas(aim, current, pods, usage, cluster.now(), tolerance=tolerance)
+        answers.append((aim, answer))
     return answers
 
 

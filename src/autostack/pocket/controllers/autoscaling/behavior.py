@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from autostack.pocket.controllers.autoscaling.replicas import DEFAULT_TOLERANCE, Tolerance
+from autostack.pocket.controllers.meta import quantity
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scaleUp": {
         "stabilizationWindowSeconds": 0,
@@ -57,6 +60,15 @@ def rules(spec: Mapping[str, Any], direction: str) -> dict[str, Any]:
     """The behaviour of one direction with the defaults filled in."""
     given = (spec.get("behavior") or {}).get(direction) or {}
     return {**DEFAULTS[direction], **{name: value for name, value in given.items() if value is not None}}
+
+
+def tolerance_of(spec: Mapping[str, Any]) -> Tolerance:
+    """The tolerance of each direction; the cluster's own where the behaviour names none."""
+    up, down = (
+        quantity(rules(spec, direction).get("tolerance", DEFAULT_TOLERANCE))
+        for direction in ("scaleUp", "scaleDown")
+    )
+    return Tolerance(up, down)
 
 
 def limit(spec: Mapping[str, Any], memory: Memory, current: int, wanted: int, now: datetime) -> Limited:

@@ -15,7 +15,7 @@ from autostack.pocket.client import Object
 from autostack.pocket.controllers.meta import condition, is_deleting, name_of, quantity, time_of
 from autostack.pocket.controllers.pods import phase
 
-TOLERANCE = 0.1
+DEFAULT_TOLERANCE = 0.1
 INITIALISATION_S, READINESS_DELAY_S, WINDOW_S = 300, 30, 15
 
 
@@ -30,6 +30,18 @@ class Target:
     resource: str
     utilization: int | None = None
     average_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far the load may be from the aim before anything moves, as a fraction, in each direction."""
+
+    up: float = DEFAULT_TOLERANCE
+    down: float = DEFAULT_TOLERANCE
+
+    def covers(self, ratio: float) -> bool:
+        """Whether a load of `ratio` times the aim is left alone."""
+        return 1 - self.down <= ratio <= 1 + self.up
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,13 @@ def is_unready(pod: Object, resource: str, now: datetime) -> bool:
 
 
 def wanted_replicas(
-    target: Target, current: int, pods: list[Object], usage: Mapping[str, float], now: datetime
+    target: Target,
+    current: int,
+    pods: list[Object],
+    usage: Mapping[str, float],
+    now: datetime,
+    *,
+    tolerance: Tolerance,
 ) -> Answer:
     """The answer for one metric; `usage` is by pod name, in cores or bytes."""
     counted = [pod for pod in pods if not is_deleting(pod) and phase(pod) != "Failed"]
@@ -93,7 +111,7 @@ def wanted_replicas(
     )
     answer = Answer(current, average, percent)
     if not missing and not (unready and ratio > 1):
-        if abs(1 - ratio) <= TOLERANCE:
+        if tolerance.covers(ratio):
             return answer
         return Answer(_up(ratio * len(measured)), average, percent)
     assumed = dict(measured)
@@ -103,7 +121,7 @@ def wanted_replicas(
     if ratio > 1:
         assumed.update(dict.fromkeys(unready, 0.0))
     again = _ratio(assumed, full, target)
-    if abs(1 - again) <= TOLERANCE or (ratio < 1) != (again < 1):
+    if tolerance.covers(again) or (ratio < 1) != (again < 1):
         return answer
     replicas = _up(again * len(assumed))
     if (again < 1 and replicas > current) or (again > 1 and replicas < current):
