@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 from harness.postgres import PostgresServer
 from harness.service_process import ServiceProcess
-from harness.stored_rows import create_results_database
+from harness.stored_rows import ResultsDatabase, create_results_database
+from keeping import recall, remember
 from questions import KINDS, Known
 from seeding import fill
 
@@ -27,21 +31,38 @@ ROWS = 10_000_000
 REQUESTS = 200
 
 
-def run(*, rows: int, requests: int) -> dict[str, Any]:
-    """Fill a database, ask, and give milliseconds by kind of question."""
-    server = PostgresServer.create(shared_buffers="1GB", max_wal_size="8GB", checkpoint_timeout="30min")
+SERVER = {"shared_buffers": "1GB", "max_wal_size": "8GB", "checkpoint_timeout": "30min"}
+
+
+@contextlib.contextmanager
+def filled(rows: int, keep: Path | None) -> Iterator[tuple[ResultsDatabase, Known]]:
+    """A running server with so many rows: filled now, or kept from an earlier run."""
+    kept = None if keep is None else recall(keep, rows=rows, settings=SERVER)
+    server = PostgresServer.create(**SERVER) if kept is None else kept[0].server
     try:
-        started = time.monotonic()
-        database = asyncio.run(create_results_database(server))
-        known = asyncio.run(fill(database, rows=rows))
+        if kept is None:
+            database = asyncio.run(create_results_database(server))
+            kept = database, asyncio.run(fill(database, rows=rows))
+            if keep is not None:
+                remember(keep, *kept)
+        yield kept
+    finally:
+        if keep is None or not keep.exists():
+            server.remove()
+        else:
+            server.stop()
+
+
+def run(*, rows: int, requests: int, keep: Path | None = None) -> dict[str, Any]:
+    """Fill a database, ask, and give milliseconds by kind of question."""
+    started = time.monotonic()
+    with filled(rows, keep) as (database, known):
         filled_s = time.monotonic() - started
         service = ServiceProcess.start("result_node", database.reader_environment)
         try:
             kinds = measure(service.url, known, requests=requests)
         finally:
             service.stop()
-    finally:
-        server.remove()
     worst = max(kinds, key=lambda kind: kinds[kind]["p95_ms"])
     return {
         "rows": rows,
@@ -84,9 +105,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="autostack bench results", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help="rows in the table (default: ten million)")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="questions of each kind")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FILE", help="keep the filled database, and note here where it is"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    report = run(rows=given.rows, requests=given.requests)
+    report = run(rows=given.rows, requests=given.requests, keep=given.keep)
     if given.json:
         print(json.dumps(report, indent=2))
     else:

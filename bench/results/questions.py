@@ -21,6 +21,7 @@ class Known:
 
     first: datetime
     hours: int
+    asked_rows: int
     rows: int
     run: str
     table_bytes: int
@@ -50,7 +51,7 @@ def _range(chance: random.Random, known: Known) -> dict[str, str]:
 
 
 def _pod(chance: random.Random) -> str:
-    return f"worker-node-{chance.randrange(1, 7)}-{chance.randrange(3)}"
+    return f"worker-node-{chance.randrange(1, 7)}-{chance.randrange(6)}-{chance.randrange(6)}"
 
 
 QUESTIONS: dict[str, Callable[[random.Random, Known], dict[str, str]]] = {

@@ -1,7 +1,8 @@
 """Ten million rows in minutes: made by the server itself, hour by hour, as workers would have left them.
 
-Forty rows share a moment, as the rows of a flush do; one run has a segment an hour; versions follow each
-other and pods are renamed with them. The summary of minutes is counted from the rows afterwards.
+Forty rows share a moment and a transaction, as the rows of a flush do; one run has a segment an hour; a
+version lives four hours, and its six pods ten minutes each, as under chaos. The summary of minutes is counted
+from the rows afterwards. The last ten minutes hold ids without a run as well, each of a moment of its own.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from questions import Known
 
 HOURS = 24
 FLUSH_ROWS = 40
-TRANSACTIONS = 500
-"""Fewer than a new server has had, so that all rows are final; (xact, id) orders them all the same."""
+WITHOUT_RUN = 40
+"""Ids of clients that send none, in each hour."""
 
 ONE_HOUR = f"""
 INSERT INTO results (
@@ -23,7 +24,7 @@ INSERT INTO results (
 )
 SELECT
     (left($1, 26) || lpad(to_hex(n), 10, '0'))::uuid,
-    (1 + n * {TRANSACTIONS} / $4)::text::xid8,
+    (1 + n / {FLUSH_ROWS})::text::xid8,
     CASE WHEN n % 11 = 0 THEN 'factorial(' || n % 500 || ')'
          WHEN n % 7 = 0 THEN n % 9973 || '/' || n % 5
          ELSE abs(hashint4(n::int)) % 1000000 || '*'
@@ -31,13 +32,31 @@ SELECT
     CASE WHEN n % 7 = 0 AND n % 5 = 0 AND n % 11 <> 0 THEN 'undefined' ELSE 'ok' END,
     (hashint4(n::int)::bigint * 77)::text,
     CASE WHEN n % 7 = 0 THEN '0.142857142857' END,
-    'worker-node-' || $5 || '-' || n % 3,
-    'v0.' || $5,
+    'worker-node-' || $4 || '-' || (n - $3) * 6 / $6 || '-' || n / {FLUSH_ROWS} % 6,
+    'v0.' || $4,
     '0123456789ab',
     800 + abs(hashint4(n::int)) % 20000,
-    $2::timestamptz + (n - $3) / {FLUSH_ROWS} * {FLUSH_ROWS} * $6::interval
-FROM generate_series($3::bigint, $3::bigint + $7::bigint - 1) AS n
+    $2::timestamptz + (n - $3) / {FLUSH_ROWS} * {FLUSH_ROWS} * $5::interval
+FROM generate_series($3::bigint, $3::bigint + $6::bigint - 1) AS n
 """  # noqa: S608 - our own constants
+
+WITHOUT_RUN_ROWS = f"""
+INSERT INTO results (id, xact, expression, status, result, worker, version, revision, duration_us, created_at)
+SELECT
+    (lpad(to_hex((extract(epoch FROM $1::timestamptz + n * interval '1 min') * 1000)::bigint), 12, '0')
+        || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
+    '1'::xid8, n || '*2', 'ok', (n * 2)::text,
+    'worker-node-' || $2 || '-0-0', 'v0.' || $2, '0123456789ab', 900,
+    $1::timestamptz + n * interval '1 min'
+FROM generate_series(1, {WITHOUT_RUN}) AS n
+"""  # noqa: S608 - our own constants
+
+SPEND_TRANSACTIONS = """
+DO $$ BEGIN
+    FOR spent IN 1..{count} LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+END $$
+"""
+"""A flush has a transaction of its own, and rows of transactions that never were would never be final."""
 
 MINUTES = """
 INSERT INTO result_minutes
@@ -62,24 +81,27 @@ GROUP BY 1, 2, 3, 4
 async def fill(database: ResultsDatabase, *, rows: int) -> Known:
     """Store so many rows over the last day, and say what is known of them."""
     connection = await database.connect()
+    await connection.execute("SET synchronous_commit = off")
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS)
-    await connection.execute(f"SELECT ensure_partitions({HOURS}, 1)")
+    await connection.execute(f"SELECT ensure_partitions({HOURS}, 4)")
+    await connection.execute(SPEND_TRANSACTIONS.format(count=rows // FLUSH_ROWS))
     per_hour = rows // HOURS
     for hour in range(HOURS):
-        start = first + timedelta(hours=hour)
+        start, version = first + timedelta(hours=hour), str(1 + hour // 4)
         await connection.execute(
             ONE_HOUR,
             str(position_id(0, segment=start)),
             start,
             hour * per_hour,
-            rows,
-            str(1 + hour // 4),
+            version,
             timedelta(hours=1) / per_hour,
             per_hour,
         )
+        await connection.execute(WITHOUT_RUN_ROWS, start, version)
     await connection.execute(MINUTES)
     await connection.execute("VACUUM ANALYZE")
-    known = await _known(connection, first=first, rows=per_hour * HOURS)
+    await connection.execute("CHECKPOINT")
+    known = await _known(connection, first=first, rows=rows)
     await connection.close()
     return known
 
@@ -90,5 +112,11 @@ async def _known(connection: asyncpg.Connection, *, first: datetime, rows: int) 
         " FROM pg_inherits WHERE inhparent = 'results'::regclass"
     )
     return Known(
-        first=first, hours=HOURS, rows=rows, run=f"{RUN:09x}", table_bytes=table, index_bytes=indexes
+        first=first,
+        hours=HOURS,
+        asked_rows=rows,
+        rows=rows // HOURS * HOURS,
+        run=f"{RUN:09x}",
+        table_bytes=table,
+        index_bytes=indexes,
     )

@@ -45,7 +45,6 @@ class Database:
     def __init__(self, settings: ResultSettings) -> None:
         self._settings = settings
         self._pool: asyncpg.Pool | None = None
-        self._keeper: asyncio.Task[None] | None = None
         self._export_timeout = (
             f"SET LOCAL statement_timeout = {round(settings.export_statement_timeout_s * 1000)}"
         )
@@ -66,16 +65,17 @@ class Database:
         )
         await self._pool
         await self._look()
-        self._keeper = asyncio.create_task(self._keep_looking(), name="database keeper")
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
         if self._pool is not None:
             self._pool.terminate()  # nothing is left to flush: this service only reads
+
+    async def keep_looking(self) -> None:
+        """Find out, until cancelled, whether the database can be asked."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await self._look()
 
     async def fetch(self, statement: Statement) -> list[Row]:
         """All rows of a statement that is bounded by itself. Raises DatabaseAwayError, DatabaseBusyError."""
@@ -140,11 +140,6 @@ class Database:
     def _refuse_while_away(self) -> None:
         if self.away is not None:
             raise DatabaseAwayError("the database cannot be reached")
-
-    async def _keep_looking(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            await self._look()
 
     async def _look(self) -> None:
         try:

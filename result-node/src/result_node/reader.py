@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from service_kit import Service
+from service_kit import Service, background
 
 from result_node.database import Database
 from result_node.metrics import ResultMetrics
@@ -37,10 +37,13 @@ class Reader:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Follow the database while the service lives; it serves (503) also without one."""
+        life = self.service.lifecycle
         await self.database.open()
-        await self.tail.open()
         try:
-            yield
+            async with (
+                background(life, "database keeper", self.database.keep_looking()),
+                background(life, "tail of results", self.tail.follow()),
+            ):
+                yield
         finally:
-            await self.tail.close()
             await self.database.close()

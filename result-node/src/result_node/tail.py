@@ -67,18 +67,6 @@ class Tail:
         self._listeners = 0
         self._changed = asyncio.Event()
         self._wanted = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        """Begin to follow the table whenever somebody listens."""
-        self._task = asyncio.create_task(self._follow(), name="tail of results")
-
-    async def close(self) -> None:
-        """Stop following."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
@@ -96,6 +84,20 @@ class Tail:
     def listeners(self) -> int:
         """How many listen now."""
         return self._listeners
+
+    async def follow(self) -> None:
+        """Follow the table whenever somebody listens, until cancelled."""
+        while True:
+            if not self._wanted.is_set():
+                await self._wanted.wait()
+                self._from = None  # nobody followed the table meanwhile: begin at its present end
+                self._recent.clear()
+            try:
+                more = await self._read_on()
+            except (DatabaseAwayError, DatabaseBusyError):
+                more = False  # the streams go on saying so until it is back; memory stays valid
+            if not more:
+                await asyncio.sleep(_ASK_EVERY_S)
 
     async def newest(self, limit: int) -> list[StoredResult]:
         """The newest final rows, newest first, from the database."""
@@ -115,19 +117,6 @@ class Tail:
         through.
         """
         return self._changed
-
-    async def _follow(self) -> None:
-        while True:
-            if not self._wanted.is_set():
-                await self._wanted.wait()
-                self._from = None  # nobody followed the table meanwhile: begin at its present end
-                self._recent.clear()
-            try:
-                more = await self._read_on()
-            except (DatabaseAwayError, DatabaseBusyError):
-                more = False  # the streams go on saying so until it is back; memory stays valid
-            if not more:
-                await asyncio.sleep(_ASK_EVERY_S)
 
     async def _read_on(self) -> bool:
         """Take what has become final since; says whether there is probably more."""

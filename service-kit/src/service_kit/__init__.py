@@ -7,7 +7,8 @@ different ways.
 """
 
 from service_kit.application import build_application
-from service_kit.errors import ProblemError, ServiceKitError, SettingsError, StartError
+from service_kit.background import background
+from service_kit.errors import FailureError, ProblemError, ServiceKitError, SettingsError, StartError
 from service_kit.lifecycle import Lifecycle, Phase
 from service_kit.metrics import MetricRegistry
 from service_kit.problems import problem_response
@@ -17,6 +18,7 @@ from service_kit.settings import DatabaseSettings, ServiceSettings, load_setting
 
 __all__ = [
     "DatabaseSettings",
+    "FailureError",
     "HttpServer",
     "Lifecycle",
     "MetricRegistry",
@@ -27,6 +29,7 @@ __all__ = [
     "ServiceSettings",
     "SettingsError",
     "StartError",
+    "background",
     "build_application",
     "load_settings",
     "problem_response",

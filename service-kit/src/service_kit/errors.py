@@ -2,6 +2,7 @@
 
 ServiceKitError
 ├── SettingsError     the environment is wrong: exit code 2
+├── FailureError      it could not go on, and ended in order: exit code 1
 ├── StartError        it could not start (port taken, a dependency refused for good): exit code 1
 └── MetricError       a metric was declared twice or badly: a programming error
 HTTPException (Starlette's)
@@ -30,6 +31,10 @@ class SettingsError(ServiceKitError):
 
 class StartError(ServiceKitError):
     """The service could not begin to serve."""
+
+
+class FailureError(ServiceKitError):
+    """Something that the service cannot do without has ended while it served."""
 
 
 class MetricError(ServiceKitError):

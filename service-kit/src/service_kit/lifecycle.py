@@ -1,7 +1,8 @@
 """The life of a service: starting → ready → draining → closed, never backwards.
 
 Liveness is true throughout; readiness is true only in `ready` and while every check passes, so that a pod
-that lost its database leaves the Service's endpoints but is not killed for it.
+that lost its database leaves the Service's endpoints but is not killed for it. A service that cannot recover
+by itself fails: it is unready from then on, and its process ends in order.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Lifecycle:
         self._phase = Phase.STARTING
         self._reached = {phase: asyncio.Event() for phase in Phase}
         self._checks: dict[str, Check] = {}
+        self._failed = asyncio.Event()
+        self.failure: str | None = None
 
     @property
     def phase(self) -> Phase:
@@ -60,6 +63,16 @@ class Lifecycle:
         """
         await self._reached[phase].wait()
 
+    def fail(self, reason: str) -> None:
+        """Never be ready again, and have the process end; the first reason is the one that counts."""
+        self.failure = self.failure or reason
+        self._failed.set()
+
+    async def failed(self) -> str:
+        """Return why, when the service fails."""
+        await self._failed.wait()
+        return str(self.failure)
+
     def add_check(self, name: str, check: Check) -> None:
         """Make readiness depend on a check."""
         self._checks[name] = check
@@ -68,4 +81,6 @@ class Lifecycle:
         """Why the service is not ready, by check; empty when it is."""
         if self._phase is not Phase.READY:
             return {"phase": self._phase.name.lower()}
+        if self.failure is not None:
+            return {"failure": self.failure}
         return {name: reason for name, check in self._checks.items() if (reason := check()) is not None}

@@ -15,6 +15,8 @@ import msgspec
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _TRACE_CAP = 4000
+_CHATTY = ("uvicorn", "httpx", "httpx2", "httpcore")
+"""Libraries that tell of every request or connection at `info`."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,11 +42,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logs(level: str, constants: Mapping[str, str], stream: TextIO | None = None) -> None:
-    """Send every logger's records to one stream as JSON; uvicorn's own chatter starts at warnings."""
+    """Send every logger's records to one stream as JSON; of chatty libraries only warnings."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(constants))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, root.level))
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)

@@ -21,7 +21,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from service_kit.errors import ServiceKitError, StartError
+from service_kit.errors import FailureError, ServiceKitError, StartError
 from service_kit.lifecycle import Phase
 from service_kit.logs import configure_logs
 from service_kit.service import Service
@@ -163,8 +163,10 @@ async def _serve_until_signal(service: Service[S], build: Callable[[Service[S]],
         return
     await starting
     ended = asyncio.create_task(server.ended(), name="server ended")
-    await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    failed = asyncio.create_task(service.lifecycle.failed(), name="failure")
+    await asyncio.wait({ended, stopping, failed}, return_when=asyncio.FIRST_COMPLETED)
     if ended.done():
-        raise StartError("the HTTP server ended unasked; the log says why")
-    ended.cancel()
+        raise FailureError("the HTTP server ended unasked; the log says why")
     await server.stop(at_once=at_once)
+    if service.lifecycle.failure is not None:
+        raise FailureError(f"{service.lifecycle.failure}; the log says why")

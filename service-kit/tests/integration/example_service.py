@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from service_kit import Service, ServiceSettings, build_application, run, setting
+from service_kit import Service, ServiceSettings, background, build_application, run, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +16,16 @@ class ExampleSettings(ServiceSettings):
 
 
 def build(service: Service[ExampleSettings]) -> FastAPI:
+    broken = asyncio.Event()
+
+    async def beside() -> None:
+        await broken.wait()
+        raise RuntimeError("asked for")
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with background(service.lifecycle, "beside", beside()):
+            yield
         print("flushed", flush=True)
         if service.settings.stuck:
             await asyncio.Event().wait()
@@ -30,6 +37,10 @@ def build(service: Service[ExampleSettings]) -> FastAPI:
         print("accepted", flush=True)
         await asyncio.sleep(seconds)
         return "done"
+
+    @application.get("/break")
+    async def break_background() -> None:
+        broken.set()
 
     return application
 

@@ -108,3 +108,18 @@ def test_a_service_that_cannot_finish_gives_up_with_exit_code_1(start: Start) ->
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 1
     assert json.loads(stderr.splitlines()[-1])["message"] == "gave up"
+
+
+def test_a_service_whose_background_work_ends_drains_flushes_and_exits_1(start: Start) -> None:
+    process, url = start(TOKEN="t0k3n")
+    until_ready(url)
+    assert httpx.get(f"{url}/break").status_code == 200
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert stdout == "flushed\n"
+    *lines, told = stderr.splitlines()
+    assert told == "example: beside ended: RuntimeError; the log says why"
+    assert [json.loads(line)["message"] for line in lines] == [
+        "ready", "background task ended", "draining", "closed",
+    ]  # fmt: skip
+    assert "asked for" in json.loads(lines[1])["trace"]

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from service_kit import Lifecycle, Phase, ServiceKitError
+from service_kit import Lifecycle, Phase, ServiceKitError, background
 
 
 def test_a_life_goes_forward_only() -> None:
@@ -34,3 +34,31 @@ async def test_who_waits_for_a_phase_wakes_at_it_or_a_later_one() -> None:
     assert not waiting.done()
     life.advance(Phase.CLOSED)
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_background_work_that_ends_unasked_fails_the_service() -> None:
+    life = Lifecycle()
+    life.advance(Phase.READY)
+
+    async def breaks() -> None:
+        raise RuntimeError("gone")
+
+    async with background(life, "tail", breaks()):
+        assert await asyncio.wait_for(life.failed(), 5) == "tail ended: RuntimeError"
+        assert life.unready_reasons() == {"failure": "tail ended: RuntimeError"}
+
+
+async def test_background_work_that_is_told_to_end_fails_nothing() -> None:
+    life = Lifecycle()
+    life.advance(Phase.READY)
+    async with background(life, "tail", asyncio.sleep(3600)) as task:
+        assert task.get_name() == "tail"
+    assert task.cancelled()
+    assert life.unready_reasons() == {}
+
+
+def test_the_first_failure_is_the_one_that_is_told() -> None:
+    life = Lifecycle()
+    life.fail("first")
+    life.fail("second")
+    assert life.failure == "first"

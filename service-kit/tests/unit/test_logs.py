@@ -37,3 +37,14 @@ def test_an_exception_stays_on_one_line(stream: io.StringIO) -> None:
         logging.getLogger("x").exception("it failed")
     assert stream.getvalue().count("\n") == 1
     assert "ValueError" in json.loads(stream.getvalue())["trace"]
+
+
+@pytest.mark.parametrize("library", ["uvicorn", "httpx", "httpx2", "httpcore.connection"])
+def test_a_library_that_tells_of_every_request_is_heard_from_warnings_on(
+    stream: io.StringIO, library: str
+) -> None:
+    logging.getLogger(library).info("HTTP Request")
+    logging.getLogger(library).warning("a connection was lost")
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == [
+        "a connection was lost"
+    ]

@@ -7,15 +7,13 @@ server still answers; so whoever audits it can read the last figures until the v
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, FastAPI
-from service_kit import Phase, ProblemError, Service, StartError, build_application
+from service_kit import Lifecycle, Phase, ProblemError, Service, StartError, build_application
 from service_kit.problems import problem_responses
 from starlette.responses import Response
 
@@ -27,8 +25,6 @@ from traffic_sender.profiles import Profile
 from traffic_sender.settings import SenderSettings
 
 _SHARE_FOR_FLIGHTS = 0.8  # of the time to shut down; the rest is for the ledger and the server
-
-log = logging.getLogger(__name__)
 
 
 def build(service: Service[SenderSettings]) -> FastAPI:
@@ -45,7 +41,8 @@ def build(service: Service[SenderSettings]) -> FastAPI:
         del application
         await engine.start()
         ending = asyncio.create_task(_end_when_draining(service, engine), name="end when draining")
-        engine.failed.add_done_callback(_stop_the_process)
+        ending.add_done_callback(partial(_fail_with, service.lifecycle))
+        engine.failed.add_done_callback(partial(_fail_with, service.lifecycle))
         yield
         await ending
 
@@ -65,11 +62,10 @@ async def _end_when_draining(service: Service[SenderSettings], engine: Engine) -
     await engine.stop(within_s=service.settings.shutdown_timeout_s * _SHARE_FOR_FLIGHTS)
 
 
-def _stop_the_process(failed: asyncio.Future[None]) -> None:
+def _fail_with(lifecycle: Lifecycle, failed: asyncio.Future[None]) -> None:
     """A sender without arrivals is of no use: end in order, so that whoever runs it starts a new one."""
     if not failed.cancelled() and failed.exception() is not None:
-        log.critical("ending, because the engine failed")
-        os.kill(os.getpid(), signal.SIGTERM)
+        lifecycle.fail("the engine failed")
 
 
 def _load_routes(service: Service[SenderSettings], engine: Engine) -> APIRouter:

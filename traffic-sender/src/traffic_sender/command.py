@@ -55,8 +55,11 @@ async def _send(plan: Plan, *, title: str) -> Summary:
     console = Console(stderr=True)
     arrived = asyncio.create_task(engine.arrived.wait(), name="all arrived")
     stopped = asyncio.create_task(stop.wait(), name="stop signal")
-    drawing = asyncio.create_task(show(engine, console=console, title=title)) if console.is_terminal else None
     ends: set[asyncio.Future[Any]] = {arrived, stopped, engine.failed}
+    drawing = None
+    if console.is_terminal:
+        drawing = asyncio.create_task(show(engine, console=console, title=title), name="live view")
+        ends.add(drawing)
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     duration_s = min(loop.time() - began_s, plan.duration_s)
     figures = await engine.stop(within_s=plan.limits.deadline_s)

@@ -107,8 +107,6 @@ class Engine:
         """Why the sender cannot do its work now; a target whose workers are all down does not count, because
         sending to it is the work.
         """
-        if self.failed.done():
-            return "the engine failed; the log has the reason"
         if not self.dispatch.balancer.endpoints:
             return f"the target's name {self._plan.target.host} has no address yet: {self.resolution.failure}"
         return None

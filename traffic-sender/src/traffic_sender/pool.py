@@ -5,10 +5,13 @@ closed by the server.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from traffic_sender.balancing import Endpoint
 from traffic_sender.connection import Connection, Listener
+
+log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -73,6 +76,9 @@ class Pool:
                     lambda: Connection(endpoint, self._listener), host, port
                 )
         except (OSError, TimeoutError):
+            done(None)
+        except Exception:
+            log.exception("connecting failed in an unforeseen way", extra={"host": host, "port": port})
             done(None)
         else:
             done(connection)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 async def lookup(target: Target) -> list[Address]:
-    """All stream addresses of the target's name, in order and once each; raises OSError."""
+    """All stream addresses of the target's name, in order and once each; raises OSError or UnicodeError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(Address(str(entry[4][0]), int(entry[4][1])) for entry in found))
@@ -41,7 +41,7 @@ class Resolution:
         """Look up now."""
         try:
             addresses = await lookup(self._target)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for a label that no name may have
             if self.failure is None:
                 log.warning(
                     "name lookup failed", extra={"host": self._target.host, "error": str(error)[:200]}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from service_kit import Service, build_application
+from service_kit import Service, background, build_application
 
 from worker_node.api.documentation import document_solve
 from worker_node.api.faults import Faults, FaultSettings, fault_routes
@@ -33,12 +32,8 @@ def build(service: Service[WorkerSettings]) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        writing = asyncio.create_task(writer.run(), name="store writer")
-        try:
+        async with background(service.lifecycle, "store writer", writer.run()):
             yield  # every accepted request has been answered, so stored, when this returns
-        finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
 
     application = build_application(
         service,
