@@ -11,6 +11,7 @@ from typing import Any
 from autostack.pocket.apiserver.access import bootstrap_roles
 from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.deletion import DEFINITIONS
 from autostack.pocket.apiserver.extensions import definitions
 from autostack.pocket.apiserver.hooks import furnish_namespace
 from autostack.pocket.apiserver.verbs.create import create
@@ -26,7 +27,7 @@ async def bootstrap(core: Core) -> None:
         await ensure(core, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     for entry in core.store.entries("namespaces"):
         await furnish_namespace(core, entry.key.name)
-    for entry in core.store.entries(definitions.STORAGE):
+    for entry in core.store.entries(DEFINITIONS):
         await definitions.serve(core, entry)
     for obj in (*services(core), *priority_classes(), *bootstrap_roles.objects()):
         await ensure(core, obj)

@@ -12,9 +12,10 @@ from typing import Any
 from autostack.pocket.apiserver.access import reviews
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.deletion import DeleteOptions
 from autostack.pocket.apiserver.subresources import dispatch, metrics
 from autostack.pocket.apiserver.verbs.create import create
-from autostack.pocket.apiserver.verbs.delete import DeleteOptions, delete
+from autostack.pocket.apiserver.verbs.delete import delete
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Selection, list_page
 from autostack.pocket.apiserver.verbs.patch import patch

@@ -9,8 +9,10 @@ from typing import Any
 from autostack.pocket.apiserver.access import escalation
 from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.extensions import definitions
+from autostack.pocket.apiserver.deletion import DEFINITIONS
+from autostack.pocket.apiserver.extensions import definitions, removal
 from autostack.pocket.apiserver.metadata import begin
+from autostack.pocket.errors import method_not_allowed
 from autostack.pocket.store.entry import Entry
 from autostack.pocket.store.errors import StaleError
 from autostack.pocket.store.journal import Key
@@ -28,8 +30,10 @@ def before_write(core: Core, call: Call, new: Object, old: Object | None) -> Non
     """Raise ApiError when the write would give the caller rights that it does not have, or ask for what is
     not implemented.
     """
+    if old is None and call.kind.custom and removal.is_ending(core, call.kind):
+        raise method_not_allowed("create")
     escalation.check(core, call, new, old)
-    if call.kind.storage == definitions.STORAGE:
+    if call.kind.storage == DEFINITIONS:
         definitions.check(core, call, new)
 
 
@@ -37,8 +41,10 @@ async def after_write(core: Core, call: Call, entry: Entry) -> None:
     """React to an acknowledged write."""
     if call.kind.storage == "namespaces" and not entry.object["metadata"].get("deletionTimestamp"):
         await furnish_namespace(core, entry.key.name)
-    if call.kind.storage == definitions.STORAGE:
+    if call.kind.storage == DEFINITIONS:
         await definitions.serve(core, entry)
+    if call.kind.custom and core.store.get(entry.key) is None and removal.is_ending(core, call.kind):
+        await removal.proceed(core, call.kind)
 
 
 async def furnish_namespace(core: Core, namespace: str) -> None:

@@ -23,7 +23,6 @@ from autostack.pocket.store.errors import StaleError, UnavailableError, Unstorab
 
 Object = dict[str, Any]
 ATTEMPTS = 16
-FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 
 
 async def store_new(core: Core, call: Call, obj: Object) -> Object:

@@ -76,22 +76,22 @@ async def test_a_custom_resource_lives_like_any_other(cluster: HttpsCluster) -> 
     await cluster.ok("delete", "backup", "b")
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("{source: data}", "spec.source"),
-        ("{source: /data, copies: 10}", "spec.copies"),
-        ("{source: /data, mode: some}", 'supported values: "full", "delta"'),
-        ("{copies: 3}", "spec.source: Required value"),
-        ("{source: /data, typo: 1}", 'unknown field "spec.typo"'),
-        ("{source: 7}", "spec.source"),
-    ],
-)
-async def test_a_wrong_value_is_refused(cluster: HttpsCluster, spec: str, said: str) -> None:
-    wrong = f"apiVersion: example.com/v1\nkind: Backup\nmetadata: {{name: b}}\nspec: {spec}\n"
-    result = await cluster.kubectl("apply", "-f", "-", stdin=wrong)
-    assert result.code != 0
-    assert said in result.err
+WRONG = {
+    "{source: data}": "spec.source",
+    "{source: /data, copies: 10}": "spec.copies",
+    "{source: /data, mode: some}": 'supported values: "full", "delta"',
+    "{copies: 3}": "spec.source: Required value",
+    "{source: /data, typo: 1}": 'unknown field "spec.typo"',
+    "{source: 7}": "spec.source",
+}
+
+
+async def test_a_wrong_value_is_refused(cluster: HttpsCluster) -> None:
+    for spec, said in WRONG.items():
+        wrong = f"apiVersion: example.com/v1\nkind: Backup\nmetadata: {{name: b}}\nspec: {spec}\n"
+        result = await cluster.kubectl("apply", "-f", "-", stdin=wrong)
+        assert result.code != 0, spec
+        assert said in result.err
 
 
 async def test_unknown_fields_are_pruned_when_not_strict(cluster: HttpsCluster) -> None:
@@ -118,5 +118,47 @@ async def test_a_definition_that_could_not_be_kept_faithfully_is_refused(pocket_
 
 
 async def test_a_deleted_definition_is_no_longer_served(cluster: HttpsCluster) -> None:
-    await cluster.ok("delete", "crd", "backups.example.com")
+    await cluster.ok("apply", "-f", "-", stdin=BACKUP)
+    await cluster.ok("delete", "crd", "backups.example.com", "--timeout=20s")
     assert (await cluster.kubectl("get", "backups")).code != 0
+    await cluster.ok("apply", "-f", "-", stdin=DEFINITION)
+    await cluster.ok("wait", "--for=condition=Established", "crd/backups.example.com", "--timeout=10s")
+    assert (await cluster.ok("get", "backups", "-o", "name")) == ""
+
+
+async def test_a_definition_waits_for_the_finalizers_of_its_objects(cluster: HttpsCluster) -> None:
+    held = BACKUP.replace("{name: b}", "{name: held, finalizers: [example.com/mine]}")
+    await cluster.ok("apply", "-f", "-", stdin=f"{BACKUP}---\n{held}")
+    await cluster.ok("delete", "crd", "backups.example.com", "--wait=false")
+    assert (await cluster.ok("get", "backups", "-o", "name")).split() == ["backup.example.com/held"]
+    definition = json.loads(await cluster.ok("get", "crd", "backups.example.com", "-o", "json"))
+    assert definition["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
+    (ending,) = [one for one in definition["status"]["conditions"] if one["type"] == "Terminating"]
+    assert (ending["status"], "1 objects are left" in ending["message"]) == ("True", True)
+    refused = await cluster.kubectl("create", "-f", "-", stdin=BACKUP)
+    assert "MethodNotAllowed" in refused.err
+    await cluster.ok("patch", "backup", "held", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    await cluster.ok("wait", "--for=delete", "crd/backups.example.com", "--timeout=10s")
+    assert (await cluster.kubectl("get", "backups")).code != 0
+
+
+async def test_a_schema_may_require_metadata_and_restrict_the_name(cluster: HttpsCluster) -> None:
+    root = "openAPIV3Schema:\n        type: object\n"
+    assert root in DEFINITION
+    stricter = DEFINITION.replace(
+        root, f"{root}        required: [apiVersion, kind, metadata, spec]\n"
+    ).replace(
+        "        properties:\n",
+        "        properties:\n"
+        "          metadata: {type: object, properties: {name: {maxLength: 3, type: string}}}\n",
+        1,
+    )
+    await cluster.ok("apply", "-f", "-", stdin=stricter)
+    await cluster.ok("apply", "-f", "-", stdin=BACKUP)
+    long = await cluster.kubectl("apply", "-f", "-", stdin=BACKUP.replace("{name: b}", "{name: long-name}"))
+    assert "metadata.name" in long.err
+    no_spec = await cluster.kubectl("apply", "-f", "-", stdin=BACKUP.split("spec:", maxsplit=1)[0])
+    assert "spec: Required value" in no_spec.err
+    labels = stricter.replace("{name: {maxLength: 3, type: string}}", "{labels: {type: object}}")
+    refused = await cluster.kubectl("apply", "-f", "-", stdin=labels)
+    assert "must not specify anything other than name and generateName" in refused.err

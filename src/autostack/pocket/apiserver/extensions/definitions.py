@@ -15,7 +15,7 @@ import msgspec
 
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.extensions import structural
+from autostack.pocket.apiserver.extensions import removal, structural
 from autostack.pocket.apiserver.kinds import SCALE, STATUS_VERBS, Kind, Subresource
 from autostack.pocket.apiserver.metadata import now
 from autostack.pocket.errors import FieldError, invalid
@@ -25,7 +25,6 @@ from autostack.pocket.store.journal import Key
 
 Object = dict[str, Any]
 Schema = dict[str, Any]
-STORAGE = "customresourcedefinitions.apiextensions.k8s.io"
 SCHEMA_BYTES = 1024 * 1024
 META_SCHEMA: Schema = {"$ref": "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
 CEL = "x-kubernetes-validations"
@@ -77,6 +76,7 @@ def _version_errors(version: Object, path: str) -> Iterator[FieldError]:
         return
     if schema.get("type") != "object":
         yield FieldError(f"{at}.type", "must be object at the root", value=schema.get("type"))
+    yield from _metadata_errors(schema, at)
     for found in _cel_paths(schema, at):
         yield FieldError(
             found,
@@ -84,6 +84,20 @@ def _version_errors(version: Object, path: str) -> Iterator[FieldError]:
             "Forbidden",
         )
     yield from _pattern_errors(schema, at)
+
+
+def _metadata_errors(schema: Schema, at: str) -> Iterator[FieldError]:
+    """Of an object's metadata a definition may restrict the name alone."""
+    declared = schema.get("properties", {}).get("metadata", {})
+    if set(declared) - {"type", "description", "properties"} or set(declared.get("properties", {})) - {
+        "name",
+        "generateName",
+    }:
+        yield FieldError(
+            f"{at}.properties[metadata]",
+            "must not specify anything other than name and generateName",
+            "Forbidden",
+        )
 
 
 def _cel_paths(node: Any, path: str) -> Iterator[str]:
@@ -110,11 +124,11 @@ async def serve(core: Core, entry: Entry) -> None:
     present = core.store.get(entry.key)
     if present is None:
         core.registry.set_custom(entry.key.name, [])
-        for instance in core.store.entries(entry.key.name):  # the resource is named as the definition is
-            await core.store.remove(instance.key, expected=None)
         return
     core.registry.set_custom(entry.key.name, kinds_of(definition))
-    if not _is_established(definition):
+    if "deletionTimestamp" in definition["metadata"]:
+        await removal.proceed(core, _kind(definition["spec"], definition["spec"]["versions"][0]))
+    elif not _is_established(definition):
         await _establish(core, entry)
 
 
@@ -185,6 +199,9 @@ def _schema(declared: Schema) -> Schema:
     properties = schema.setdefault("properties", {})
     properties.update({"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": META_SCHEMA})
     schema["x-autostack-validator"] = structural.compiled(
-        {**schema, "properties": {**properties, "metadata": {}}}
+        {
+            **schema,
+            "properties": {**properties, "metadata": declared.get("properties", {}).get("metadata", {})},
+        }
     )
     return schema

@@ -81,8 +81,7 @@ def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
     validator = schema.get("x-autostack-validator")
     if validator is None:
         return
-    checked = {key: value for key, value in obj.items() if key != "metadata"}
-    for count, error in enumerate(validator.iter_errors(checked)):
+    for count, error in enumerate(validator.iter_errors(obj)):
         if count >= MAX_ERRORS:
             return
         yield _field_error(error)

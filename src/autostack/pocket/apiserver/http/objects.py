@@ -11,6 +11,7 @@ import msgspec
 from autostack.pocket.apiserver.access import reviews
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.deletion import DeleteOptions
 from autostack.pocket.apiserver.http import versions
 from autostack.pocket.apiserver.http.negotiation import Accepted, decode_body, wanted_form
 from autostack.pocket.apiserver.http.paths import Place, verb_of
@@ -20,7 +21,7 @@ from autostack.pocket.apiserver.http.table import partial, table
 from autostack.pocket.apiserver.kinds import Kind
 from autostack.pocket.apiserver.subresources import dispatch, metrics, scale
 from autostack.pocket.apiserver.verbs.create import create
-from autostack.pocket.apiserver.verbs.delete import Deleted, DeleteOptions, delete
+from autostack.pocket.apiserver.verbs.delete import Deleted, delete
 from autostack.pocket.apiserver.verbs.deletecollection import delete_collection
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page

@@ -12,9 +12,10 @@ from typing import Any
 
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
+from autostack.pocket.apiserver.deletion import DeleteOptions
 from autostack.pocket.apiserver.metadata import now
 from autostack.pocket.apiserver.selectors import from_label_selector
-from autostack.pocket.apiserver.verbs.delete import DeleteOptions, delete
+from autostack.pocket.apiserver.verbs.delete import delete
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.writing import ATTEMPTS
 from autostack.pocket.errors import ApiError, FieldError, bad_request, internal, invalid, too_many_requests

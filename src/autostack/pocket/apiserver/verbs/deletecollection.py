@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.verbs.delete import DeleteOptions, delete
+from autostack.pocket.apiserver.deletion import DeleteOptions
+from autostack.pocket.apiserver.verbs.delete import delete
 from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page
 from autostack.pocket.errors import ApiError
 

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def custom_kind(definition: Object) -> Kind | None:
-    """The kind that a CustomResourceDefinition stores; None while it is going away."""
+    """The kind that a CustomResourceDefinition stores; None when that version is not served."""
     spec = definition["spec"]
     stored = next((one for one in spec["versions"] if one.get("storage") and one.get("served")), None)
-    if stored is None or is_deleting(definition):
+    if stored is None:
         return None
     resource = Resource(spec["group"], stored["name"], spec["names"]["plural"])
     return Kind(resource, spec["names"]["kind"], spec["scope"] == "Namespaced")
