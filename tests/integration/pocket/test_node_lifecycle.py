@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -294,3 +295,14 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_a_start_leaves_every_descriptor_that_is_open_alone(node: PocketNode, tmp_path: Path) -> None:
+    mark = tmp_path / "held"
+    mark.touch()
+    with contextlib.ExitStack() as stack:  # as many as a hundred pods need
+        held = [stack.enter_context(mark.open()).fileno() for _ in range(300)]
+        await node.create(pod_object("started", SLEEPS))
+        await node.ready("started")
+        inode = mark.stat().st_ino  # noqa: ASYNC240 - as quick as it looks
+        assert {os.fstat(fd).st_ino for fd in held} == {inode}

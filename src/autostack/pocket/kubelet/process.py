@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -130,8 +131,8 @@ def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, 
         "--info-fd", str(INFO_FD), "--", *command,
     ]  # fmt: skip
     argv = ["sh", "-c", _JOIN, "sh", *cgroup_files, "--", *bwrap] if cgroup_files else bwrap
-    # Through high numbers first, so that no source is overwritten by an earlier target.
-    high = [os.dup2(fd, 200 + number, inheritable=False) for number, fd in enumerate(fds)]
+    # Through free numbers above all targets first, so that no source is overwritten by an earlier target.
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1) for fd in fds]
     try:
         return os.posix_spawnp(
             argv[0],
