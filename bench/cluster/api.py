@@ -14,6 +14,15 @@ import aiohttp
 
 Object = dict[str, Any]
 PODS = "/api/v1/namespaces/default/pods"
+MAPS = "/api/v1/namespaces/default/configmaps"
+SERVICES = "/api/v1/namespaces/default/services"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+WITHIN_S = 60.0
+
+
+class BenchError(Exception):
+    """A figure could not be taken."""
 
 
 class Api:
@@ -28,28 +37,41 @@ class Api:
         async with self.session.request(method, self.base + path, json=body, **options) as answer:
             content = await answer.read()
             if answer.status >= 300:
-                raise SystemExit(f"{method} {path}: {answer.status} {content[:300]!r}")
+                raise BenchError(f"{method} {path}: {answer.status} {content[:300]!r}")
             found: Object = json.loads(content)
             return found
 
-    async def until(
-        self, path: str, wanted: Callable[[dict[str, Object]], bool], within_s: float = 120
+    async def until(self, path: str, wanted: Callable[[dict[str, Object]], bool], *, what: str) -> None:
+        """Follow a list by a watch until it is as wanted; says what it waited for when it never is."""
+        known: dict[str, Object] = {}
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self._follow(path, known, wanted)
+        except TimeoutError:
+            unready = [name for name, one in known.items() if not is_ready(one)]
+            raise BenchError(
+                f"no {what} within {WITHIN_S:.0f} s: {len(known)} are there, not ready: {unready[:5]}"
+            ) from None
+
+    async def _follow(
+        self, path: str, known: dict[str, Object], wanted: Callable[[dict[str, Object]], bool]
     ) -> None:
-        """Follow a list by a watch until it is as wanted."""
         listed = await self.call("GET", path)
-        known = {one["metadata"]["name"]: one for one in listed["items"]}
+        known.update((one["metadata"]["name"], one) for one in listed["items"])
         version = listed["metadata"]["resourceVersion"]
-        async with asyncio.timeout(within_s):
-            separator = "&" if "?" in path else "?"
-            address = f"{self.base}{path}{separator}watch=true&resourceVersion={version}"
-            async with self.session.get(address) as answer:
-                while not wanted(known):
-                    event = json.loads(await answer.content.readline())
-                    name = event["object"]["metadata"].get("name", "")
-                    if event["type"] == "DELETED":
-                        known.pop(name, None)
-                    elif event["type"] != "BOOKMARK":
-                        known[name] = event["object"]
+        separator = "&" if "?" in path else "?"
+        address = f"{self.base}{path}{separator}watch=true&resourceVersion={version}"
+        async with self.session.get(address) as answer:
+            while not wanted(known):
+                line = await answer.content.readline()
+                if not line:
+                    raise BenchError(f"the watch of {path} ended")
+                event = json.loads(line)
+                name = event["object"]["metadata"].get("name", "")
+                if event["type"] == "DELETED":
+                    known.pop(name, None)
+                elif event["type"] != "BOOKMARK":
+                    known[name] = event["object"]
 
 
 def is_ready(pod: Object) -> bool:

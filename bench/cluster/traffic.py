@@ -67,3 +67,16 @@ async def load(host: str, port: int, *, connections: int, seconds: float) -> tup
     await asyncio.wait_for(asyncio.gather(*(caller.done for caller in callers)), seconds + 10)
     latencies = [one for caller in callers for one in caller.latencies]
     return statistics.median(latencies) * 1e6, len(latencies) / seconds
+
+
+async def reachable(host: str, port: int) -> None:
+    """Until something accepts there."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
