@@ -31,6 +31,7 @@ class DeleteOptions:
     grace_period_s: int | None = None
     uid: str = ""
     resource_version: str = ""
+    dry_run: bool = False
 
 
 def mark(kind: Kind, obj: Object, options: DeleteOptions) -> Object | None:

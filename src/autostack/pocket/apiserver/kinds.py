@@ -96,7 +96,9 @@ EXTRA_SUBRESOURCES: dict[str, dict[str, Subresource]] = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One served kind. `schema` is a definition's name, or the CRD version's own schema."""
+    """One served kind. `schema` is the CRD version's own schema; `selectable` are the fields that its field
+    selectors know besides metadata's; `deprecation` is what its clients are warned of.
+    """
 
     group: str
     version: str
@@ -113,6 +115,9 @@ class Kind:
     columns: tuple[dict[str, Any], ...] = ()
     custom: bool = False
     storage: str = ""
+    list_name: str = ""
+    selectable: tuple[str, ...] = ()
+    deprecation: str = ""
 
     @property
     def api_version(self) -> str:
@@ -122,7 +127,7 @@ class Kind:
     @property
     def list_kind(self) -> str:
         """The kind of a list of these."""
-        return f"{self.kind}List"
+        return self.list_name or f"{self.kind}List"
 
     @property
     def resource(self) -> str:

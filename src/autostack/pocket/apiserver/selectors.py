@@ -140,14 +140,14 @@ def field_text(obj: Object, path: str) -> str:
     return str(value)
 
 
-def parse_fields(text: str, storage: str) -> list[tuple[str, str, bool]]:
+def parse_fields(text: str, storage: str, selectable: tuple[str, ...] = ()) -> list[tuple[str, str, bool]]:
     """Terms (path, value, equal) of a field selector; raises ApiError 400 for a field that the kind does
     not offer.
     """
     found = []
     for term in filter(None, (word.strip() for word in text.split(","))):
         path, operator, value = _split_term(term)
-        if path not in METADATA_FIELDS and path not in FIELDS.get(storage, ()):
+        if path not in METADATA_FIELDS and path not in (*FIELDS.get(storage, ()), *selectable):
             raise bad_request(f"field label not supported: {path}")
         found.append((path, value, operator != "!="))
     return found
@@ -161,10 +161,12 @@ def _split_term(term: str) -> tuple[str, str, str]:
     raise bad_request(f"invalid field selector term {term!r}: it must be FIELD=VALUE or FIELD!=VALUE")
 
 
-def predicate(label_selector: str, field_selector: str, storage: str) -> Predicate | None:
-    """Whether an object is selected; None when everything is."""
+def predicate(
+    label_selector: str, field_selector: str, storage: str, selectable: tuple[str, ...] = ()
+) -> Predicate | None:
+    """Whether an object is selected; None when everything is. `selectable` are a custom kind's fields."""
     labels = parse_labels(label_selector)
-    fields = parse_fields(field_selector, storage)
+    fields = parse_fields(field_selector, storage, selectable)
     if not labels and not fields:
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autostack.pocket.apiserver import constraints, defaults, immutability, names, semantics
+from autostack.pocket.apiserver import constraints, defaults, immutability, names, semantics, unimplemented
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.extensions import structural
 from autostack.pocket.apiserver.registry import schema_of
@@ -71,6 +71,8 @@ def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]
         for part in parts(new, schema_of(call.kind)):
             errors.extend(constraints.errors(part))
             errors.extend(semantics.errors(part))
+            errors.extend(unimplemented.refusals(part))
+            call.warnings.extend(unimplemented.warnings(part))
         if old is not None:
             errors.extend(immutability.errors(call.kind.storage, new, old))
     reported = {(error.field, error.problem): error for error in errors}

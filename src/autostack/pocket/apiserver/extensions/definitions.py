@@ -15,7 +15,7 @@ import msgspec
 
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.apiserver.extensions import removal, structural
+from autostack.pocket.apiserver.extensions import removal, schema_rules, structural
 from autostack.pocket.apiserver.kinds import SCALE, STATUS_VERBS, Kind, Subresource
 from autostack.pocket.apiserver.metadata import now
 from autostack.pocket.errors import FieldError, invalid
@@ -27,7 +27,7 @@ Object = dict[str, Any]
 Schema = dict[str, Any]
 SCHEMA_BYTES = 1024 * 1024
 META_SCHEMA: Schema = {"$ref": "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
-CEL = "x-kubernetes-validations"
+MAX_ERRORS = 20
 
 
 def check(core: Core, call: Call, definition: Object) -> None:
@@ -63,6 +63,9 @@ def check(core: Core, call: Call, definition: Object) -> None:
         errors.extend(_version_errors(version, f"spec.versions[{index}]"))
     if errors:
         raise invalid(call.target, errors)
+    for index, version in enumerate(versions):
+        at = f"spec.versions[{index}].schema.openAPIV3Schema"
+        call.warnings.extend(schema_rules.warnings(version["schema"]["openAPIV3Schema"], at))
 
 
 def _version_errors(version: Object, path: str) -> Iterator[FieldError]:
@@ -74,41 +77,10 @@ def _version_errors(version: Object, path: str) -> Iterator[FieldError]:
     if len(msgspec.json.encode(schema)) > SCHEMA_BYTES:
         yield FieldError(at, f"may not be more than {SCHEMA_BYTES} bytes", "Too long")
         return
-    if schema.get("type") != "object":
-        yield FieldError(f"{at}.type", "must be object at the root", value=schema.get("type"))
-    yield from _metadata_errors(schema, at)
-    for found in _cel_paths(schema, at):
-        yield FieldError(
-            found,
-            "a pocket cluster evaluates no CEL rules, and does not store rules that it would not enforce",
-            "Forbidden",
-        )
-    yield from _pattern_errors(schema, at)
-
-
-def _metadata_errors(schema: Schema, at: str) -> Iterator[FieldError]:
-    """Of an object's metadata a definition may restrict the name alone."""
-    declared = schema.get("properties", {}).get("metadata", {})
-    if set(declared) - {"type", "description", "properties"} or set(declared.get("properties", {})) - {
-        "name",
-        "generateName",
-    }:
-        yield FieldError(
-            f"{at}.properties[metadata]",
-            "must not specify anything other than name and generateName",
-            "Forbidden",
-        )
-
-
-def _cel_paths(node: Any, path: str) -> Iterator[str]:
-    if isinstance(node, dict):
-        if CEL in node:
-            yield f"{path}.{CEL}"
-        for name, child in node.items():
-            yield from _cel_paths(child, f"{path}.{name}")
-    elif isinstance(node, list):
-        for index, child in enumerate(node):
-            yield from _cel_paths(child, f"{path}[{index}]")
+    found = list(schema_rules.errors(schema, at))
+    yield from found[:MAX_ERRORS]
+    if not found:
+        yield from _pattern_errors(schema, at)
 
 
 def _pattern_errors(schema: Schema, path: str) -> Iterator[FieldError]:
@@ -190,7 +162,17 @@ def _kind(spec: Object, version: Object) -> Kind:
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         custom=True,
         storage=f"{names['plural']}.{spec['group']}",
+        list_name=names.get("listKind") or "",
+        selectable=tuple(one["jsonPath"].lstrip(".") for one in version.get("selectableFields") or ()),
+        deprecation=_deprecation(spec, version),
     )
+
+
+def _deprecation(spec: Object, version: Object) -> str:
+    if not version.get("deprecated"):
+        return ""
+    default = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    return str(version.get("deprecationWarning") or default)
 
 
 def _schema(declared: Schema) -> Schema:

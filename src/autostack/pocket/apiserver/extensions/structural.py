@@ -9,9 +9,11 @@ what it sees.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from autostack.pocket.apiserver.extensions.formats import CHECKS, INTEGERS
 from autostack.pocket.errors import FieldError
 
 Object = dict[str, Any]
@@ -57,6 +59,17 @@ def plain(schema: Any) -> Any:
             "format",
         ):
             turned[key] = plain(value) if key not in ("enum", "required") else value
+    _spell_out(turned, schema)
+    return turned
+
+
+def _spell_out(turned: Schema, schema: Schema) -> None:
+    """Formats, int-or-string, exclusive bounds and `nullable`, in JSON Schema's words."""
+    if schema.get("type") == "string" and schema.get("format") in CHECKS:
+        turned["format"] = schema["format"]
+    if schema.get("type") == "integer" and schema.get("format") in INTEGERS:
+        limit = INTEGERS[schema["format"]]
+        turned.setdefault("allOf", []).append({"minimum": -limit, "maximum": limit - 1})
     if schema.get("x-kubernetes-int-or-string"):
         turned["type"] = ["integer", "string"]
     for bound in ("Minimum", "Maximum"):  # draft 4 writes a flag where later drafts write the bound itself
@@ -66,14 +79,13 @@ def plain(schema: Any) -> Any:
             del turned[f"exclusive{bound}"]
     if schema.get("nullable") and isinstance(turned.get("type"), str):
         turned["type"] = [turned["type"], "null"]
-    return turned
 
 
 def compiled(schema: Schema) -> Any:
     """The schema's validator; raises ValueError when the schema itself is wrong."""
     import jsonschema_rs  # noqa: PLC0415 - costs memory, and only custom resources need it
 
-    return jsonschema_rs.Draft7Validator(plain(schema))
+    return jsonschema_rs.Draft7Validator(plain(schema), formats=CHECKS, validate_formats=True)
 
 
 def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
@@ -81,10 +93,34 @@ def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
     validator = schema.get("x-autostack-validator")
     if validator is None:
         return
-    for count, error in enumerate(validator.iter_errors(obj)):
-        if count >= MAX_ERRORS:
-            return
+    for error in itertools.islice(validator.iter_errors(obj), MAX_ERRORS):
         yield _field_error(error)
+    yield from itertools.islice(duplicates(obj, schema), MAX_ERRORS)
+
+
+def duplicates(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
+    """Items that a list of type `set` or `map` has twice."""
+    if isinstance(value, dict):
+        properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, item in value.items():
+            child = properties.get(name, additional)
+            if isinstance(child, dict) and isinstance(item, (dict, list)):
+                yield from duplicates(item, child, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+        seen = []
+        for index, item in enumerate(value):
+            identity = _identity(item, schema)
+            if identity is not None and identity in seen:
+                yield FieldError(f"{path}[{index}]", "", "Duplicate value", identity)
+            seen.append(identity)
+            yield from duplicates(item, schema["items"], f"{path}[{index}]")
+
+
+def _identity(item: Any, schema: Schema) -> Any:
+    kind = schema.get("x-kubernetes-list-type")
+    if kind == "map" and isinstance(item, dict):
+        return {key: item.get(key) for key in schema.get("x-kubernetes-list-map-keys", ())}
+    return item if kind == "set" else None
 
 
 def _field_error(error: Any) -> FieldError:

@@ -66,6 +66,8 @@ def call_of(core: Core, request: Request, place: Place, verb: str) -> Call:
         warnings=request.warnings,
     )
     core.access.authorize(call)
+    if kind.deprecation:
+        request.warnings.append(kind.deprecation)
     if kind.namespaced and not place.namespace and verb in ("create", "get", "update", "patch", "delete"):
         raise (
             bad_request("an empty namespace may not be set during creation")
@@ -99,13 +101,17 @@ async def respond(core: Core, request: Request, place: Place) -> Response:
 async def _collection(core: Core, call: Call, request: Request) -> Page:
     if call.verb == "list":
         return list_page(core, call, selection(request))
-    return await delete_collection(core, call, selection(request), delete_options(request))
+    options = delete_options(request)
+    call.dry_run = call.dry_run or options.dry_run
+    return await delete_collection(core, call, selection(request), options)
 
 
 async def _delete(core: Core, call: Call, request: Request) -> Response:
     if call.subresource:
         raise method_not_allowed(call.verb)
-    return _deleted(call, await delete(core, call, delete_options(request)))
+    options = delete_options(request)
+    call.dry_run = call.dry_run or options.dry_run
+    return _deleted(call, await delete(core, call, options))
 
 
 async def _write(core: Core, request: Request, call: Call) -> Object:
@@ -188,12 +194,16 @@ def delete_options(request: Request) -> DeleteOptions:
         raise bad_request(f"propagationPolicy must be Background, Foreground or Orphan, not {propagation!r}")
     if body.get("orphanDependents") is True or request.query.get("orphanDependents") == "true":
         propagation = "Orphan"
+    dry_run = body.get("dryRun") or []
+    if dry_run not in ([], ["All"]):
+        raise bad_request(f"dryRun must be [All], not {dry_run!r}")
     preconditions = body.get("preconditions") or {}
     return DeleteOptions(
         propagation,
         grace,
         str(preconditions.get("uid") or ""),
         str(preconditions.get("resourceVersion") or ""),
+        dry_run=bool(dry_run),
     )
 
 

@@ -46,7 +46,8 @@ class Selection:
 
 def list_page(core: Core, call: Call, selection: Selection) -> Page:
     """The chosen objects of the call's namespace (all namespaces when it is empty)."""
-    selected = predicate(selection.label_selector, selection.field_selector, call.kind.storage)
+    kind = call.kind
+    selected = predicate(selection.label_selector, selection.field_selector, kind.storage, kind.selectable)
     entries = core.store.entries(call.kind.storage, call.namespace or None)
     revision = str(core.store.revision)
     refuse_future(core, selection.resource_version)

@@ -106,7 +106,8 @@ def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
             ],
         )
     refuse_future(core, query.resource_version)
-    selected = predicate(query.label_selector, query.field_selector, call.kind.storage)
+    kind = call.kind
+    selected = predicate(query.label_selector, query.field_selector, kind.storage, kind.selectable)
     since = int(query.resource_version or 0)
     initial: list[Entry] = []
     if query.initial or (since == 0 and query.initial is None):
