@@ -1,6 +1,4 @@
-"""What the routes share: the database, the live end of the table, the counters and the service they
-belong to.
-"""
+"""What the routes share: the database, its live end and statistics, the counters, and the service."""
 
 from __future__ import annotations
 
@@ -10,8 +8,10 @@ from dataclasses import dataclass
 
 from service_kit import Service, background
 
+from result_node.course import Course
 from result_node.database import Database
 from result_node.metrics import ResultMetrics
+from result_node.search import Search
 from result_node.settings import ResultSettings
 from result_node.tail import Tail
 
@@ -23,6 +23,8 @@ class Reader:
     service: Service[ResultSettings]
     database: Database
     tail: Tail
+    course: Course
+    search: Search
     metrics: ResultMetrics
 
     @classmethod
@@ -32,7 +34,14 @@ class Reader:
         metrics = ResultMetrics(service.metrics)
         metrics.database_up.set_function(lambda: float(database.away is None))
         service.lifecycle.add_check("database", lambda: database.away)
-        return cls(service=service, database=database, tail=Tail(database), metrics=metrics)
+        return cls(
+            service=service,
+            database=database,
+            tail=Tail(database),
+            course=Course(database),
+            search=Search(database, budget_rows=service.settings.search_budget_rows),
+            metrics=metrics,
+        )
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

@@ -21,9 +21,6 @@ from result_node.question import Filters
 from result_node.runs import STEPS, bounds_of, moment_ms, segments_of
 from result_node.stored import StoredResult
 
-BUDGET = 10_000
-"""Rows that one step may look at: about 20 ms."""
-
 EXPORT_BATCH = 1000
 
 
@@ -38,84 +35,96 @@ class Page:
     looked_to: datetime | None = None
 
 
-async def find(database: Database, filters: Filters, *, cursor: str | None, limit: int) -> Page:
-    """One page. Raises CursorError, ProblemError (a run that cannot be looked up), DatabaseAwayError,
-    DatabaseBusyError.
-    """
-    position = None if cursor is None else decode_cursor(cursor, filters.digest)
-    if filters.id is not None:
-        rows = await database.fetch(walks.by_id(filters))
-        return Page([StoredResult.from_row(row) for row in rows], None)
-    if filters.run is not None:
-        return await _find_in_run(database, filters, position, limit)
-    before = position if isinstance(position, TimePosition) else None
-    if filters.expression is not None and filters.match == "exact":
-        statement = walks.by_expression(filters, before=before, budget=BUDGET, limit=limit + 1)
-        return _page(await database.fetch(statement), filters, limit)
-    if filters.expression is not None:
-        rows = await database.fetch(walks.by_prefix(filters, before=before, limit=limit + 1))
-        if not rows or rows[0]["candidates"] <= walks.PREFIX_CANDIDATES:
-            return _page(rows, filters, limit)
-    return await _find_by_time(database, filters, before, limit)
+class Search:
+    """Questions to one database; no step looks at more rows than `budget_rows`."""
 
+    def __init__(self, database: Database, *, budget_rows: int) -> None:
+        self._database = database
+        self._budget = budget_rows
 
-async def find_one(database: Database, filters: Filters) -> StoredResult | None:
-    """The result with this id."""
-    page = await find(database, filters, cursor=None, limit=1)
-    return page.rows[0] if page.rows else None
+    async def find(self, filters: Filters, *, cursor: str | None, limit: int) -> Page:
+        """One page. Raises CursorError, ProblemError (a run that cannot be looked up), DatabaseAwayError,
+        DatabaseBusyError.
+        """
+        position = None if cursor is None else decode_cursor(cursor, filters.digest)
+        if filters.id is not None:
+            rows = await self._database.fetch(walks.by_id(filters))
+            return Page([StoredResult.from_row(row) for row in rows], None)
+        if filters.run is not None:
+            return await self._find_in_run(filters, position, limit)
+        before = position if isinstance(position, TimePosition) else None
+        if filters.expression is not None and filters.match == "exact":
+            return await self._step(
+                walks.by_expression(filters, before=before, budget=self._budget, limit=limit + 1),
+                filters,
+                limit,
+            )
+        if filters.expression is not None:
+            rows = await self._database.fetch(walks.by_prefix(filters, before=before, limit=limit + 1))
+            if not rows or rows[0]["candidates"] <= walks.PREFIX_CANDIDATES:
+                return _page(rows, filters, limit, self._budget)
+        return await self._find_by_time(filters, before, limit)
 
+    async def one(self, filters: Filters) -> StoredResult | None:
+        """The result with this id."""
+        page = await self.find(filters, cursor=None, limit=1)
+        return page.rows[0] if page.rows else None
 
-async def export(database: Database, filters: Filters) -> AsyncGenerator[Sequence[Row], None]:
-    """Everything that matches, in batches: a run's rows in order of id, else newest first."""
-    if filters.id is not None:
-        yield await database.fetch(walks.by_id(filters))
-        return
-    if filters.run is not None:
-        statement = walks.export_by_run(filters, bounds=await _run_bounds(database, filters))
-    else:
-        statement = walks.export_by_time(filters)
-    async for rows in database.batches(statement, size=EXPORT_BATCH):
-        yield rows
+    async def export(self, filters: Filters) -> AsyncGenerator[Sequence[Row], None]:
+        """Everything that matches, in batches: a run's rows in order of id, else newest first."""
+        if filters.id is not None:
+            yield await self._database.fetch(walks.by_id(filters))
+            return
+        if filters.run is not None:
+            statement = walks.export_by_run(filters, bounds=await self._run_bounds(filters))
+        else:
+            statement = walks.export_by_time(filters)
+        async for rows in self._database.batches(statement, size=EXPORT_BATCH):
+            yield rows
 
-
-async def _find_by_time(
-    database: Database, filters: Filters, before: TimePosition | None, limit: int
-) -> Page:
-    not_after = None
-    latest = before.created_at if before is not None else filters.until
-    summary = walks.last_minute_with_matches(filters, not_after=latest)
-    if summary is not None:
-        minute = await database.fetch_value(summary)
-        if not isinstance(minute, datetime):
-            return Page([], None)
-        not_after = minute + timedelta(minutes=1)
-    statement = walks.by_time(filters, before=before, not_after=not_after, budget=BUDGET, limit=limit + 1)
-    return _page(await database.fetch(statement), filters, limit)
-
-
-async def _find_in_run(database: Database, filters: Filters, position: Position | None, limit: int) -> Page:
-    bounds = await _run_bounds(database, filters)
-    after = position.id if isinstance(position, IdPosition) else None
-    statement = walks.by_run(filters, bounds=bounds, after=after, budget=BUDGET, limit=limit + 1)
-    return _page(await database.fetch(statement), filters, limit)
-
-
-async def _run_bounds(database: Database, filters: Filters) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    tag = filters.run_tag or 0
-    if filters.segment:
-        return bounds_of(tag, filters.segment)
-    moments = await database.fetch(segments_of(tag))
-    if moments and moments[-1]["step"] >= STEPS:
-        raise ProblemError(
-            422,
-            "segments-needed",
-            "the segments of this run cannot be looked up among so many ids of other clients;"
-            " give each segment's start_ms as `segment`",
+    async def _find_by_time(self, filters: Filters, before: TimePosition | None, limit: int) -> Page:
+        not_after = None
+        latest = before.created_at if before is not None else filters.until
+        summary = walks.last_minute_with_matches(filters, not_after=latest)
+        if summary is not None:
+            minute = await self._database.fetch_value(summary)
+            if not isinstance(minute, datetime):
+                return Page([], None)
+            not_after = minute + timedelta(minutes=1)
+        return await self._step(
+            walks.by_time(filters, before=before, not_after=not_after, budget=self._budget, limit=limit + 1),
+            filters,
+            limit,
         )
-    return bounds_of(tag, [moment_ms(row["moment"]) for row in moments if row["found"]])
+
+    async def _find_in_run(self, filters: Filters, position: Position | None, limit: int) -> Page:
+        bounds = await self._run_bounds(filters)
+        after = position.id if isinstance(position, IdPosition) else None
+        return await self._step(
+            walks.by_run(filters, bounds=bounds, after=after, budget=self._budget, limit=limit + 1),
+            filters,
+            limit,
+        )
+
+    async def _step(self, statement: walks.Statement, filters: Filters, limit: int) -> Page:
+        return _page(await self._database.fetch(statement), filters, limit, self._budget)
+
+    async def _run_bounds(self, filters: Filters) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        tag = filters.run_tag or 0
+        if filters.segment:
+            return bounds_of(tag, filters.segment)
+        moments = await self._database.fetch(segments_of(tag))
+        if moments and moments[-1]["step"] >= STEPS:
+            raise ProblemError(
+                422,
+                "segments-needed",
+                "the segments of this run cannot be looked up among so many ids of other clients;"
+                " give each segment's start_ms as `segment`",
+            )
+        return bounds_of(tag, [moment_ms(row["moment"]) for row in moments if row["found"]])
 
 
-def _page(rows: list[Row], filters: Filters, limit: int) -> Page:
+def _page(rows: list[Row], filters: Filters, limit: int, budget: int) -> Page:
     """A page from a statement's rows: up to one row more than the limit, the last of which may only mark
     a spent budget.
     """
@@ -125,7 +134,7 @@ def _page(rows: list[Row], filters: Filters, limit: int) -> Page:
         return Page(results, _cursor_at(found[-1] if found else rows[-1], filters))
     if rows and not rows[-1]["matches"]:  # the budget is spent: continue behind the last row looked at
         return Page(results, _cursor_at(rows[-1], filters), rows[-1]["created_at"])
-    if rows and rows[-1].get("looked_at") == BUDGET:
+    if rows and rows[-1].get("looked_at") == budget:
         return Page(results, _cursor_at(rows[-1], filters), rows[-1]["created_at"])
     return Page(results, None)
 

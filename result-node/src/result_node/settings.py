@@ -16,6 +16,13 @@ class ResultSettings(DatabaseSettings):
     statement_timeout_s: float = setting(
         5, unit="s", minimum=0.1, help="for one statement of a page or an API call"
     )
+    search_budget_rows: int = setting(
+        10_000,
+        unit="rows",
+        minimum=10,
+        maximum=1_000_000,
+        help="rows that one step of a search may look at: about 20 ms",
+    )
     export_statement_timeout_s: float = setting(
         60, unit="s", minimum=1, help="for one batch of rows of an export"
     )

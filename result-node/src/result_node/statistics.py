@@ -1,18 +1,19 @@
 """Statistics of a window of time, from the minutes' summary that the writers keep: never from the rows
 themselves.
 
-One scan of at most a day of minutes gives the totals, the course over time, and the shares of workers and
-versions.
+A window is a course of steps; each step keeps the shares of its workers and versions, and the totals are
+their sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import add
 from typing import Literal
 
-from result_node.database import Database, Row
+from result_node.database import Row
 from result_node.percentiles import BUCKETS, percentile_s
 from result_node.walks import Statement
 
@@ -36,12 +37,20 @@ class Tally:
     buckets: tuple[int, ...] = (0,) * BUCKETS
 
     def __add__(self, other: Tally) -> Tally:
-        buckets = tuple(a + b for a, b in zip(self.buckets, other.buckets, strict=True))
+        buckets = tuple(map(add, self.buckets, other.buckets))
         return Tally(self.answers + other.answers, self.undefined + other.undefined, buckets)
 
     def latency_s(self, fraction: float) -> float | None:
         """A percentile of the latency."""
         return percentile_s(self.buckets, fraction)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What was answered, by worker and by version."""
+
+    workers: Mapping[str, Tally] = field(default_factory=dict)
+    versions: Mapping[str, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Step:
     start: datetime
     seconds: float
     tally: Tally
-    by_version: dict[str, int] = field(default_factory=dict)
+    by_version: dict[str, int]
 
     @property
     def per_second(self) -> float:
@@ -73,57 +82,58 @@ class Statistics:
     versions: dict[str, Tally]
 
 
-async def gather(database: Database, window: WindowName, *, now: datetime) -> Statistics:
-    """The statistics of the window that ends now. Raises DatabaseAwayError, DatabaseBusyError."""
-    start, step = window_start(window, now), WINDOWS[window][1]
-    rows = await database.fetch(tallies(start, step))
-    return arrange(rows, window, now=now)
-
-
-def window_start(window: WindowName, now: datetime) -> datetime:
-    """The beginning of the window's first step, so that all steps but the last are whole."""
+def step_starts(window: WindowName, now: datetime) -> list[datetime]:
+    """The beginnings of a window's steps, oldest first, so that all steps but the last are whole."""
     length, step = WINDOWS[window]
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return now - (now - epoch) % step - length + step
+    first = now - (now - epoch) % step - length + step
+    return [first + n * step for n in range(length // step)]
 
 
 def tallies(start: datetime, step: timedelta) -> Statement:
-    """Sums by step and version, by worker, and by version, in one scan."""
+    """Sums by step, worker, version and status from a moment on."""
     buckets = ", ".join(f"sum(latency_buckets[{n}])::bigint" for n in range(1, BUCKETS + 1))
     sql = f"""
         SELECT date_bin($2, minute, 'epoch') AS step, worker, version, status,
             sum(answers)::bigint AS answers, array[{buckets}] AS buckets
         FROM result_minutes WHERE minute >= $1
-        GROUP BY GROUPING SETS ((step, version, status), (worker, status), (version, status))"""  # noqa: S608 - constants only
+        GROUP BY 1, 2, 3, 4"""  # noqa: S608 - constants only
     return Statement(sql, (start, step))
 
 
-def arrange(rows: Iterable[Row], window: WindowName, *, now: datetime) -> Statistics:
+def shares_by_step(rows: Iterable[Row]) -> dict[datetime, Shares]:
     """Put the sums where they belong."""
-    workers: dict[str, Tally] = {}
-    versions: dict[str, Tally] = {}
-    steps: dict[datetime, Tally] = {}
-    by_version: dict[datetime, dict[str, int]] = {}
+    workers: dict[datetime, dict[str, Tally]] = {}
+    versions: dict[datetime, dict[str, Tally]] = {}
     for row in rows:
         tally = _tally(row)
-        if row["worker"] is not None:
-            workers[row["worker"]] = workers.get(row["worker"], Tally()) + tally
-        elif row["step"] is None:
-            versions[row["version"]] = versions.get(row["version"], Tally()) + tally
-        else:
-            steps[row["step"]] = steps.get(row["step"], Tally()) + tally
-            share = by_version.setdefault(row["step"], {})
-            share[row["version"]] = share.get(row["version"], 0) + tally.answers
-    start, step = window_start(window, now), WINDOWS[window][1]
+        _add(workers.setdefault(row["step"], {}), row["worker"], tally)
+        _add(versions.setdefault(row["step"], {}), row["version"], tally)
+    return {start: Shares(workers[start], versions[start]) for start in workers}
+
+
+def arrange(shares: Mapping[datetime, Shares], window: WindowName, *, now: datetime) -> Statistics:
+    """The statistics of the window that ends now; a step that has no shares had no answers."""
+    starts, step = step_starts(window, now), WINDOWS[window][1]
+    workers: dict[str, Tally] = {}
+    versions: dict[str, Tally] = {}
     course = []
-    moment = start
-    while moment <= now:
-        seconds = min(step, now - moment).total_seconds()
-        course.append(Step(moment, seconds, steps.get(moment, Tally()), by_version.get(moment, {})))
-        moment += step
+    for start in starts:
+        there = shares.get(start, Shares())
+        for into, tallies_ in ((workers, there.workers), (versions, there.versions)):
+            for name, tally in tallies_.items():
+                _add(into, name, tally)
+        course.append(
+            Step(
+                start=start,
+                seconds=min(step, now - start).total_seconds(),
+                tally=sum(there.versions.values(), Tally()),
+                by_version={name: tally.answers for name, tally in there.versions.items()},
+            )
+        )
     return Statistics(
         window=window,
-        start=start,
+        start=starts[0],
         end=now,
         step=step,
         total=sum(versions.values(), Tally()),
@@ -131,6 +141,11 @@ def arrange(rows: Iterable[Row], window: WindowName, *, now: datetime) -> Statis
         workers=_largest_first(workers),
         versions=_largest_first(versions),
     )
+
+
+def _add(into: dict[str, Tally], name: str, tally: Tally) -> None:
+    before = into.get(name)
+    into[name] = tally if before is None else before + tally
 
 
 def _tally(row: Row) -> Tally:

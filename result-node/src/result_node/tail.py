@@ -125,6 +125,7 @@ class Tail:
             if not newest:
                 return False
             self._from = position_of(newest[0])
+            self._wake()  # a listener may stand before it, having looked just before it was there
         last = position_of(self._recent[-1]) if self._recent else self._from
         rows = [
             StoredResult.from_row(row) for row in await self._database.fetch(rows_after(last, READ_AT_MOST))
@@ -134,6 +135,9 @@ class Tail:
             if forgotten > 0:
                 self._from = position_of(self._recent[min(forgotten, len(self._recent)) - 1])
             self._recent.extend(rows)
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._wake()
         return len(rows) == READ_AT_MOST
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

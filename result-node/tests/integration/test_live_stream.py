@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,11 @@ import pytest
 from harness.result_server import result_server
 from harness.stored_rows import NewRow, ResultsDatabase, position_id, store
 from harness.waiting import eventually
+from result_node.database import Database
+from result_node.positions import CommitPosition
+from result_node.settings import ResultSettings
+from result_node.tail import Tail
+from service_kit import load_settings
 
 STREAM = "/api/v1/results/stream"
 
@@ -119,6 +125,24 @@ async def test_a_row_of_an_older_transaction_is_not_overtaken(
         found, _ = await take(stream, 2)
     await slow.close()
     assert found == [str(position_id(100)), str(position_id(0))]
+
+
+async def test_a_row_that_comes_as_the_tail_begins_wakes_who_looked_before_it(
+    owner: asyncpg.Connection, database: ResultsDatabase
+) -> None:
+    reader = Database(load_settings(ResultSettings, database.reader_environment))
+    await reader.open()
+    tail, nothing = Tail(reader), CommitPosition(0, uuid.UUID(int=0))
+    changed = tail.changed
+    assert await tail.read(nothing) == []
+    await store(owner, rows(0, 1))
+    async with tail.listening():
+        following = asyncio.create_task(tail.follow())
+        await asyncio.wait_for(changed.wait(), 30)
+        assert [row.id for row in await tail.read(nothing)] == [position_id(0)]
+        following.cancel()
+        await asyncio.wait([following])
+    await reader.close()
 
 
 async def test_a_stream_ends_when_its_client_leaves(client: httpx.AsyncClient) -> None:

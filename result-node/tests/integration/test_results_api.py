@@ -11,7 +11,8 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
-from harness.stored_rows import RUN, NewRow, position_id, store
+from harness.result_server import result_server
+from harness.stored_rows import RUN, NewRow, ResultsDatabase, position_id, store
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -147,23 +148,24 @@ async def test_a_run_is_in_order_of_id_over_its_segments(
 
 
 async def test_a_rare_row_is_found_in_bounded_steps(
-    client: httpx.AsyncClient, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    database: ResultsDatabase, owner: asyncpg.Connection
 ) -> None:
-    monkeypatch.setattr(
-        "result_node.search.BUDGET", 20
-    )  # a constant of ours, made small; nothing is replaced
     rare = "rare", "v0.1"
     rows = [row(n, worker="w-a" if n % 2 else "w-b") for n in range(100)]
     rows[90] = row(90, worker=rare[0])
     rows[91] = row(91, worker="w-a", version="v9")
     await store(owner, rows)
-    first = (await client.get("/api/v1/results", params={"worker": "rare"})).json()
-    assert [r["id"] for r in first["results"]] in ([], [str(position_id(90))])
-    assert await ids(client, worker="rare") == [str(position_id(90))]
-    assert await ids(client, worker="w-b", version="v9") == []
-    assert await ids(client, worker="w-a", version="v9") == [str(position_id(91))]
-    everything = await ids(client, limit=50, status="ok")
-    assert everything == [str(r.id) for r in rows]
+    server = result_server({**database.reader_environment, "SEARCH_BUDGET_ROWS": "20"})
+    await server.start()
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as client:
+        first = (await client.get("/api/v1/results", params={"worker": "rare"})).json()
+        assert [r["id"] for r in first["results"]] in ([], [str(position_id(90))])
+        assert await ids(client, worker="rare") == [str(position_id(90))]
+        assert await ids(client, worker="w-b", version="v9") == []
+        assert await ids(client, worker="w-a", version="v9") == [str(position_id(91))]
+        everything = await ids(client, limit=50, status="ok")
+        assert everything == [str(r.id) for r in rows]
+    await server.stop()
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_durations_are_said_as_people_do(seconds: float | None, text: str) -> No
 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_a_window_without_answers_has_every_step(window: str) -> None:
-    statistics = arrange([], window, now=NOW)  # type: ignore[arg-type]  # parametrize knows no literals
+    statistics = arrange({}, window, now=NOW)  # type: ignore[arg-type]  # parametrize knows no literals
     length, step = next(value for name, value in WINDOWS.items() if name == window)
     assert len(statistics.steps) == length // step
     assert all(

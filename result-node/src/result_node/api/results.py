@@ -14,7 +14,6 @@ from service_kit import ProblemError
 from service_kit.problems import problem_responses
 from starlette.responses import Response
 
-from result_node import search
 from result_node.api.documents import ResultDocument, ResultPage
 from result_node.database import Row
 from result_node.exports import csv_batch, csv_header, exported, ndjson_batch
@@ -72,7 +71,7 @@ def result_routes(reader: Reader) -> APIRouter:
 
     @router.get("", summary="Results, a page at a time", response_model=ResultPage)
     async def page(query: Annotated[PageQuery, Query()]) -> Response:
-        found = await search.find(reader.database, query, cursor=query.cursor, limit=query.limit)
+        found = await reader.search.find(query, cursor=query.cursor, limit=query.limit)
         following = None if found.cursor is None else next_address(PATH, query, found.cursor)
         headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
         document = {
@@ -125,7 +124,7 @@ def result_routes(reader: Reader) -> APIRouter:
         "/{id}", summary="One result", response_model=ResultDocument, responses=problem_responses(404)
     )
     async def one(result_id: Annotated[ResultId, Path(alias="id")]) -> Response:
-        row = await search.find_one(reader.database, Filters.model_validate({"id": str(result_id)}))
+        row = await reader.search.one(Filters.model_validate({"id": str(result_id)}))
         if row is None:
             raise no_such_result(str(result_id))
         return Response(msgspec.json.encode(exported(row)), media_type="application/json")
@@ -154,7 +153,7 @@ async def export_body(reader: Reader, query: ExportQuery) -> AsyncGenerator[byte
     is_csv = query.format == "csv"
     with reader.metrics.exporting():
         head = csv_header() if is_csv else b""
-        async with contextlib.aclosing(search.export(reader.database, query)) as batches:
+        async with contextlib.aclosing(reader.search.export(query)) as batches:
             async for rows in batches:
                 yield head + _encode(rows, is_csv=is_csv)
                 head = b""

@@ -11,7 +11,7 @@ from service_kit.problems import problem_responses
 
 from result_node.api.documents import Latency, StatisticsDocument, StepDocument, TallyDocument
 from result_node.reader import Reader
-from result_node.statistics import Statistics, Step, Tally, WindowName, gather
+from result_node.statistics import Statistics, Step, Tally, WindowName
 
 
 class WindowQuery(BaseModel):
@@ -28,7 +28,7 @@ def statistics_routes(reader: Reader) -> APIRouter:
 
     @router.get("/statistics", summary="Answers and latency over a window of time")
     async def statistics(query: Annotated[WindowQuery, Query()]) -> StatisticsDocument:
-        return document(await gather(reader.database, query.window, now=datetime.now(UTC)))
+        return document(await reader.course.of(query.window, now=datetime.now(UTC)))
 
     return router
 

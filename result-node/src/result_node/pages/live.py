@@ -16,7 +16,7 @@ from result_node.charts import stacked_bars
 from result_node.pages.rendering import Renderer
 from result_node.positions import CommitPosition, encode_cursor
 from result_node.reader import Reader
-from result_node.statistics import Statistics, gather
+from result_node.statistics import Statistics
 from result_node.stored import StoredResult
 from result_node.streaming import event_stream, live_events, refuse_when_full, starting_position
 from result_node.tail import position_of
@@ -32,13 +32,13 @@ def live_routes(reader: Reader, renderer: Renderer) -> APIRouter:
     async def live(request: Request) -> Response:
         newest = await reader.tail.newest(ROWS)
         position = position_of(newest[0]) if newest else (await starting_position(reader, None, None))
-        hour = await gather(reader.database, "1h", now=datetime.now(UTC))
+        hour = await reader.course.of("1h", now=datetime.now(UTC))
         context = {"rows": newest, "cursor": encode_cursor(position), **summary(hour)}
         return renderer.page(request, "live.html", context)
 
     @router.get("/live/summary")
     async def live_summary() -> Response:
-        hour = await gather(reader.database, "1h", now=datetime.now(UTC))
+        hour = await reader.course.of("1h", now=datetime.now(UTC))
         return Response(renderer.fragment("_summary.html", summary(hour)), media_type="text/html")
 
     @router.get("/live/events")

@@ -13,13 +13,13 @@ from service_kit.problem_id import RunPosition, decode_position, format_run, mil
 from starlette.requests import Request
 from starlette.responses import Response
 
-from result_node import search
 from result_node.api.results import PATH as API_PATH
 from result_node.api.results import PageQuery, next_address, no_such_result
 from result_node.errors import CursorError
 from result_node.pages.rendering import Renderer
 from result_node.question import Filters
 from result_node.reader import Reader
+from result_node.search import Page
 from result_node.walks import Statement
 
 PAGE_ROWS = 50
@@ -46,12 +46,10 @@ def results_routes(reader: Reader, renderer: Renderer) -> APIRouter:
     @router.get("/results")
     async def results(request: Request) -> Response:
         form = read_form(request)
-        page, wrong = search.Page([], None), form.wrong
+        page, wrong = Page([], None), form.wrong
         if form.query is not None:
             try:
-                page = await search.find(
-                    reader.database, form.query, cursor=form.query.cursor, limit=form.query.limit
-                )
+                page = await reader.search.find(form.query, cursor=form.query.cursor, limit=form.query.limit)
             except CursorError as error:
                 wrong = {"cursor": str(error)}
         names = await reader.database.fetch(_NAMES)
@@ -76,7 +74,7 @@ def results_routes(reader: Reader, renderer: Renderer) -> APIRouter:
             filters = Filters.model_validate({"id": result_id})
         except ValidationError:
             raise ProblemError(404, "no-such-result", f"{result_id[:60]!r} is not a result's id") from None
-        row = await search.find_one(reader.database, filters)
+        row = await reader.search.one(filters)
         if row is None:
             raise no_such_result(result_id)
         return renderer.page(

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from result_node.charts import Chart, log_lines, stacked_bars
 from result_node.pages.rendering import Renderer
 from result_node.reader import Reader
-from result_node.statistics import WINDOWS, Statistics, WindowName, gather
+from result_node.statistics import WINDOWS, Statistics, WindowName
 
 VERSIONS_SHOWN = 5
 """Versions with a colour of their own; the rest are one series."""
@@ -35,7 +35,7 @@ def statistics_routes(reader: Reader, renderer: Renderer) -> APIRouter:
     @router.get("/statistics")
     async def statistics(request: Request) -> Response:
         window = chosen_window(request.query_params.get("window", "1h"))
-        gathered = await gather(reader.database, window, now=datetime.now(UTC))
+        gathered = await reader.course.of(window, now=datetime.now(UTC))
         context = {
             "window": window,
             "titles": WINDOW_TITLES,
