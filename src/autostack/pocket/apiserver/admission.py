@@ -15,6 +15,7 @@ from autostack.pocket.apiserver.addresses import assign_cluster_ip
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.errors import Target, forbidden, not_found
+from autostack.pocket.quantities import quantity
 from autostack.pocket.store.journal import Key
 
 Object = dict[str, Any]
@@ -64,6 +65,7 @@ def admit_pod(core: Core, call: Call, pod: Object) -> None:
     if automount:
         _mount_token(spec)
     _set_priority(core, call, spec)
+    _select_by_own_labels(pod, spec)
     tolerations = spec.setdefault("tolerations", [])
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
         if not any(
@@ -125,6 +127,23 @@ def _set_priority(core: Core, call: Call, spec: Object) -> None:
     spec.setdefault("preemptionPolicy", chosen.get("preemptionPolicy", "PreemptLowerPriority"))
 
 
+def _select_by_own_labels(pod: Object, spec: Object) -> None:
+    """Write matchLabelKeys and mismatchLabelKeys into the selectors, with the values of the pod's labels."""
+    labels = pod["metadata"].get("labels") or {}
+    for part in ("podAffinity", "podAntiAffinity"):
+        rules = (spec.get("affinity") or {}).get(part) or {}
+        weighted = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        for term in (
+            *(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ()),
+            *(one["podAffinityTerm"] for one in weighted if "podAffinityTerm" in one),
+        ):
+            for keys, operator in (("matchLabelKeys", "In"), ("mismatchLabelKeys", "NotIn")):
+                for key in term.get(keys) or ():
+                    if key in labels:
+                        rule = {"key": key, "operator": operator, "values": [labels[key]]}
+                        term.setdefault("labelSelector", {}).setdefault("matchExpressions", []).append(rule)
+
+
 def quality_of_service(spec: Object) -> str:
     """Guaranteed, Burstable or BestEffort, by the containers' resources."""
     containers = [*spec.get("containers", []), *spec.get("initContainers", [])]
@@ -176,6 +195,42 @@ def admit_claim(core: Core, call: Call, claim: Object) -> None:  # noqa: ARG001 
                 spec["storageClassName"] = entry.key.name
 
 
+def admit_grown_claim(core: Core, call: Call, claim: Object) -> None:
+    """A bound claim grows only where its class says that volumes can, and never shrinks."""
+    entry = core.store.get(call.key)
+    if entry is None:
+        return
+    asked, before = _storage_of(claim["spec"]), _storage_of(entry.object["spec"])
+    if asked < before:
+        raise forbidden(call.target, "the requested storage can not be less than it was before")
+    if asked > before:
+        name = claim["spec"].get("storageClassName") or ""
+        found = core.store.get(Key("storageclasses.storage.k8s.io", "", name))
+        if found is None or not found.object.get("allowVolumeExpansion"):
+            raise forbidden(
+                call.target,
+                "only dynamically provisioned pvc can be resized and the storageclass that provisions "
+                "the pvc must support resize",
+            )
+        call.warnings.append("spec.resources: has no effect in a pocket cluster: a volume has no size")
+
+
+def _storage_of(spec: Object) -> float:
+    text = str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
+    try:
+        return quantity(text)
+    except ValueError:
+        return 0.0  # validation tells it
+
+
+def admit_secret(core: Core, call: Call, secret: Object) -> None:  # noqa: ARG001 - all admissions
+    """Tell that nobody writes a token into it."""
+    if secret.get("type") == "kubernetes.io/service-account-token":
+        call.warnings.append(
+            "no token is written into this Secret; use `kubectl create token` or a projected volume"
+        )
+
+
 def admit_policy(core: Core, call: Call, policy: Object) -> None:  # noqa: ARG001 - all admissions
     """Tell the client that nobody enforces it."""
     call.warnings.append(
@@ -190,8 +245,10 @@ ON_CREATE: dict[str, Admit] = {
     "namespaces": admit_namespace,
     "persistentvolumeclaims": admit_claim,
     "networkpolicies.networking.k8s.io": admit_policy,
+    "secrets": admit_secret,
 }
 ON_UPDATE: dict[str, Admit] = {
+    "persistentvolumeclaims": admit_grown_claim,
     "services": admit_service,
     "networkpolicies.networking.k8s.io": admit_policy,
 }

@@ -14,6 +14,12 @@ from autostack.pocket.errors import FieldError
 
 Check = Callable[[dict[str, Any], str], Iterator[FieldError]]
 QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(m|k|M|G|T|P|E|n|u|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?\Z")
+SECRET_KEYS = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
 CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}\Z")
 
 
@@ -28,6 +34,12 @@ def pod_spec(spec: dict[str, Any], path: str) -> Iterator[FieldError]:
                     f"{path}.{field}[{index}].name", "", "Duplicate value", container.get("name")
                 )
             seen.add(container.get("name"))
+            if field == "containers" and "restartPolicy" in container:
+                yield FieldError(
+                    f"{path}.{field}[{index}].restartPolicy",
+                    "may not be set for non-init containers",
+                    "Forbidden",
+                )
 
 
 def mounts(owner: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -212,6 +224,24 @@ def keys(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         yield FieldError(f"{prefix}data", "must have at most 1048576 bytes", "Too long")
 
 
+def secret(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """The keys that its type promises are there."""
+    for key in SECRET_KEYS.get(value.get("type", ""), ()):
+        if key not in value.get("data", {}):
+            yield FieldError(f"{path}.data[{key}]" if path else f"data[{key}]", "", "Required value")
+
+
+def resource_metric(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """An aim that a resource can be measured against."""
+    target = value.get("target") or {}
+    if "averageUtilization" not in target and "averageValue" not in target:
+        yield FieldError(
+            f"{path}.target.averageUtilization",
+            "must specify either a target raw value or a target utilization",
+            "Required value",
+        )
+
+
 def autoscaler(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """The upper bound is not below the lower one."""
     low, high = value.get("minReplicas", 1), value.get("maxReplicas")
@@ -257,7 +287,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     CORE + "PodTemplateSpec": (labelled,),
     CORE + "ServiceSpec": (service,),
     CORE + "ConfigMap": (keys,),
-    CORE + "Secret": (keys,),
+    CORE + "Secret": (keys, secret),
     APPS + "DeploymentSpec": (workload, always_restarts, mounts),
     APPS + "ReplicaSetSpec": (workload, always_restarts, mounts),
     APPS + "StatefulSetSpec": (workload, always_restarts),
@@ -266,6 +296,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "io.k8s.api.batch.v1.JobSpec": (job, mounts),
     "io.k8s.api.batch.v1.CronJobSpec": (cron,),
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (autoscaler,),
+    "io.k8s.api.autoscaling.v2.ResourceMetricSource": (resource_metric,),
     "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": (disruption_budget,),
 }
 

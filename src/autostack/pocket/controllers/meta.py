@@ -156,19 +156,3 @@ def scaled(value: int | str, total: int, *, round_up: bool) -> int:
         raise ValueError(f"{value!r} is neither a number nor a percentage")
     product = int(digits) * total
     return -(-product // 100) if round_up else product // 100
-
-
-_SUFFIXES = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
-}  # fmt: skip
-
-
-def quantity(value: str | int | float) -> float:
-    """A resource quantity (`250m`, `64Mi`, `1e3`) as a number of cores, bytes or units."""
-    text = str(value).strip()
-    digits = text.rstrip("numkKMGTPEi")
-    suffix = text[len(digits) :]
-    if suffix == "E" or suffix not in _SUFFIXES:  # "1E" is exa, "1E3" never reaches here
-        return float(digits) * 1e18 if suffix == "E" else float(text)
-    return float(digits) * _SUFFIXES[suffix]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.meta import quantity
 from autostack.pocket.kubelet.errors import ConfigError
+from autostack.pocket.quantities import quantity
 
 Lookup = Callable[[str], Object | None]
 _REFERENCE = re.compile(r"\$\$|\$\(([^()\s]+)\)")

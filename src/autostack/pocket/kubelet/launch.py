@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.meta import quantity
 from autostack.pocket.images.image import Image
 from autostack.pocket.kubelet.cgroups import Limits
 from autostack.pocket.kubelet.environment import expand
 from autostack.pocket.kubelet.errors import ConfigError
 from autostack.pocket.kubelet.userland import user_ids
+from autostack.pocket.quantities import quantity
 
 
 def security_of(pod: Object, container: Object) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.meta import quantity, timestamp
+from autostack.pocket.controllers.meta import timestamp
+from autostack.pocket.quantities import quantity
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")

@@ -14,9 +14,10 @@ from autostack.pocket.controllers.garbage.graph import Graph
 from autostack.pocket.controllers.informer import Cache
 from autostack.pocket.controllers.job.indexes import format_indexes, parse_indexes
 from autostack.pocket.controllers.kinds import CONFIG_MAP
-from autostack.pocket.controllers.meta import quantity, scaled, selects
+from autostack.pocket.controllers.meta import scaled, selects
 from autostack.pocket.controllers.pods import fingerprint
 from autostack.pocket.controllers.workqueue import WorkQueue, backoff_s
+from autostack.pocket.quantities import quantity
 
 
 def obj(name: str, version: int, uid: str = "", **metadata: Any) -> dict[str, Any]:

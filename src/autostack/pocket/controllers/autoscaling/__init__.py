@@ -32,12 +32,12 @@ from autostack.pocket.controllers.meta import (
     key_of,
     labels_of,
     name_of,
-    quantity,
     selects,
     time_of,
     timestamp,
 )
 from autostack.pocket.errors import ApiError
+from autostack.pocket.quantities import quantity
 
 PERIOD_S = 15.0
 YOUNG_S = 1.0

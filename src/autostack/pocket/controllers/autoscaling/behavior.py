@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autostack.pocket.controllers.autoscaling.replicas import DEFAULT_TOLERANCE, Tolerance
-from autostack.pocket.controllers.meta import quantity
+from autostack.pocket.quantities import quantity
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scaleUp": {

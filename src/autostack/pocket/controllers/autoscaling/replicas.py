@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.meta import condition, is_deleting, name_of, quantity, time_of
+from autostack.pocket.controllers.meta import condition, is_deleting, name_of, time_of
 from autostack.pocket.controllers.pods import phase
+from autostack.pocket.quantities import quantity
 
 DEFAULT_TOLERANCE = 0.1
 INITIALISATION_S, READINESS_DELAY_S, WINDOW_S = 300, 30, 15

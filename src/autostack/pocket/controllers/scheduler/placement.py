@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.meta import labels_of, name_of, quantity, selects
+from autostack.pocket.controllers.meta import labels_of, name_of, selects
+from autostack.pocket.quantities import quantity
 
 Terms = Iterable[Mapping[str, Any]]
 

@@ -14,10 +14,10 @@ from autostack.pocket.controllers.meta import (
     labels_of,
     name_of,
     namespace_of,
-    quantity,
     selects,
     uid_of,
 )
+from autostack.pocket.quantities import quantity
 
 PROVISIONER = "rancher.io/local-path"
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
