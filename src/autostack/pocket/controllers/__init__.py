@@ -24,6 +24,7 @@ from autostack.pocket.controllers import (
     scheduler,
     statefulset,
     stray_pods,
+    taints,
     volumes,
 )
 from autostack.pocket.controllers.cluster import Cluster
@@ -60,6 +61,7 @@ async def run_on(cluster: Cluster, settings: ControllerSettings) -> None:
         disruption.controller(cluster),
         namespaces.controller(cluster),
         stray_pods.controller(cluster),
+        taints.controller(cluster),
         scheduler.controller(cluster),
     ]
     collector = GarbageCollector(cluster)

@@ -169,3 +169,15 @@ async def test_an_autoscaler_without_metrics_tells_so_and_changes_nothing(world:
     await world.until(AUTOSCALER, "web", inactive)
     await world.until_event("web", "FailedGetResourceMetric")
     assert (await world.get(DEPLOYMENT, "web"))["spec"]["replicas"] == 2
+
+
+async def test_a_taint_ends_the_pods_that_do_not_tolerate_it(world: World) -> None:
+    tolerant = {"tolerations": [{"key": "maintenance", "operator": "Exists"}]}
+    for name, extra in (("leaves", {}), ("stays", tolerant)):
+        await world.create(POD, name, pod_spec(**extra))
+        await world.until(POD, name, lambda one: condition(one, "Ready"))
+    taint = {"key": "maintenance", "effect": "NoExecute"}
+    await world.patch(NODE, "node", {"spec": {"taints": [taint]}})
+    await world.until_gone(POD, "leaves")
+    await world.until_event("leaves", "TaintManagerEviction")
+    assert "deletionTimestamp" not in (await world.get(POD, "stays"))["metadata"]

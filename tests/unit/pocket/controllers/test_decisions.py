@@ -20,6 +20,7 @@ from autostack.pocket.controllers.deployment.rollout import DESIRED_REPLICAS, MA
 from autostack.pocket.controllers.job.tally import Tally
 from autostack.pocket.controllers.scheduler.placement import refusal
 from autostack.pocket.controllers.statefulset.plan import Create, View, plan
+from autostack.pocket.controllers.taints import leaves_in_s
 
 CASES = Path(__file__).parent / "cases"
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -226,3 +227,17 @@ def test_an_autoscaler_moves_no_faster_than_its_behaviour(case: dict[str, Any]) 
         "limited": "",
         **case["expect"],
     }
+
+
+@pytest.mark.parametrize("case", cases("taints"))
+def test_a_pod_leaves_a_tainted_node_when_its_tolerations_end(case: dict[str, Any]) -> None:
+    given = case["given"]
+    taints = []
+    for taint in given.get("taints", []):
+        added = {"timeAdded": ago(taint.pop("added_ago"))} if "added_ago" in taint else {}
+        taints.append({**taint, **added})
+    node = {"metadata": {"name": "node"}, "spec": {"taints": taints}}
+    pod = {"spec": {"nodeName": "node", "tolerations": given.get("tolerations", [])}}
+    moment = NOW - timedelta(seconds=given.get("seen_ago", 0))
+    seen = {("node", one["key"], one.get("value") or ""): moment for one in taints}
+    assert leaves_in_s(pod, node, seen, NOW) == case["expect"]
