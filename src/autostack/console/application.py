@@ -1,33 +1,26 @@
-"""The console as a service: three pages, each whole without JavaScript, each renewed by it."""
+"""The console as a service: its pages, each whole without JavaScript, each renewed by it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from service_kit import ProblemError, Service, StartError, build_application, problem_response
+from service_kit import Service, StartError, build_application
 
-from autostack.console import views
 from autostack.console.cluster import Cluster, connect
-from autostack.console.dashboards import Dashboard
-from autostack.console.errors import ClusterError
-from autostack.console.panels import picture
+from autostack.console.errors import AbsentError, ClusterError
+from autostack.console.pages import WINDOWS_S, Pages
 from autostack.console.prometheus import Prometheus
 from autostack.console.settings import ConsoleSettings
-from autostack.pipeline.runs import Run, Runs
 
 _HERE = Path(__file__).parent
-_RUNS = 12
-WINDOWS_S = {"5m": 300, "15m": 900, "1h": 3600, "6h": 21600}
+_HOST = "console."
+NEIGHBOURS = ("results", "prometheus")
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
     " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -37,69 +30,6 @@ SECURITY = {
 }
 
 
-class Console:
-    """What the pages are made of."""
-
-    def __init__(self, settings: ConsoleSettings, cluster: Cluster, prometheus: Prometheus) -> None:
-        self._settings = settings
-        self._cluster = cluster
-        self._prometheus = prometheus
-        self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined
-        )
-
-    async def overview(self) -> str:
-        """What runs, what Git says, what the pipeline did, what happened."""
-        now = datetime.now(UTC)
-        snapshot = await self._cluster.snapshot()
-        return self._page(
-            "overview.html",
-            nodes=[node["metadata"]["name"] for node in snapshot.nodes],
-            workloads=[views.workload_row(one) for one in snapshot.workloads],
-            pods=[views.pod_row(one, now) for one in snapshot.pods],
-            applications=[views.application_row(one) for one in snapshot.applications],
-            events=[views.event_row(one, now) for one in snapshot.events],
-            runs=await asyncio.to_thread(self._runs),
-        )
-
-    async def dashboards(self) -> str:
-        """The list of dashboards."""
-        found, complaints = await self._cluster.dashboards()
-        return self._page("dashboards.html", dashboards=found, complaints=complaints)
-
-    async def dashboard(self, uid: str, window: str) -> str:
-        """One dashboard, drawn now."""
-        found, _ = await self._cluster.dashboards()
-        dashboard = next((one for one in found if one.uid == uid), None)
-        if dashboard is None:
-            raise ProblemError(404, "no-such-dashboard", f"no ConfigMap holds a dashboard {uid[:80]!r}")
-        return self._page(
-            "dashboard.html",
-            dashboard=dashboard,
-            pictures=await self._pictures(dashboard, WINDOWS_S[window]),
-            window=window,
-            windows=list(WINDOWS_S),
-        )
-
-    async def _pictures(self, dashboard: Dashboard, window_s: int) -> list[Any]:
-        end_s = time.time()
-        drawn = (
-            picture(panel, self._prometheus, end_s=end_s, window_s=window_s) for panel in dashboard.panels
-        )
-        pictures = await asyncio.gather(*drawn)
-        return sorted(pictures, key=lambda one: (one.panel.y, one.panel.x))
-
-    def _runs(self) -> list[Run]:
-        if not self._settings.runs_folder:
-            return []
-        return Runs(Path(self._settings.runs_folder)).all()[-_RUNS:][::-1]
-
-    def _page(self, template: str, **values: object) -> str:
-        return self._templates.get_template(template).render(
-            **values, renew_s=self._settings.renew_s, version=self._settings.app_version
-        )
-
-
 def build(service: Service[ConsoleSettings]) -> FastAPI:
     """The application of one console."""
     try:
@@ -107,7 +37,6 @@ def build(service: Service[ConsoleSettings]) -> FastAPI:
     except ClusterError as error:
         raise StartError(str(error)) from error
     prometheus = Prometheus(service.settings.prometheus_url)
-    console = Console(service.settings, cluster, prometheus)
 
     @asynccontextmanager
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
@@ -119,26 +48,58 @@ def build(service: Service[ConsoleSettings]) -> FastAPI:
         service, title="console", description="The pocket cluster's web page.", lifespan=lifespan
     )
     application.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    _add_pages(application, console)
+    pages = Pages(service.settings, cluster, prometheus)
+    _add_pages(application, pages)
+    _add_complaints(application, pages)
     return application
 
 
-def _add_pages(application: FastAPI, console: Console) -> None:
-    @application.exception_handler(ClusterError)
-    async def cluster_away(request: Request, error: ClusterError) -> Response:
-        del request
-        return problem_response(503, "cluster-away", str(error), headers={"Retry-After": "2"})
-
+def _add_pages(application: FastAPI, pages: Pages) -> None:
     @application.get("/", response_class=HTMLResponse)
-    async def overview() -> HTMLResponse:
-        return HTMLResponse(await console.overview(), headers=SECURITY)
+    async def overview(
+        request: Request, events: Annotated[str, Query(pattern="^(notable|all)$")] = "notable"
+    ) -> HTMLResponse:
+        return _html(await pages.overview(neighbours(request), routine=events == "all"))
+
+    @application.get("/applications/{namespace}/{name}", response_class=HTMLResponse)
+    async def one_application(namespace: str, name: str) -> HTMLResponse:
+        return _html(await pages.application(namespace, name))
+
+    @application.get("/runs/{number}", response_class=HTMLResponse)
+    async def run(number: int) -> HTMLResponse:
+        return _html(await pages.run(number))
 
     @application.get("/dashboards", response_class=HTMLResponse)
     async def dashboards() -> HTMLResponse:
-        return HTMLResponse(await console.dashboards(), headers=SECURITY)
+        return _html(await pages.dashboards())
 
     @application.get("/dashboards/{uid}", response_class=HTMLResponse)
     async def dashboard(
         uid: str, window: Annotated[str, Query(pattern=f"^({'|'.join(WINDOWS_S)})$")] = "15m"
     ) -> HTMLResponse:
-        return HTMLResponse(await console.dashboard(uid, window), headers=SECURITY)
+        return _html(await pages.dashboard(uid, window))
+
+
+def _add_complaints(application: FastAPI, pages: Pages) -> None:
+    @application.exception_handler(ClusterError)
+    async def cluster_away(request: Request, error: ClusterError) -> HTMLResponse:
+        del request
+        return _html(pages.complaint("The cluster does not answer", str(error)), 503, {"Retry-After": "2"})
+
+    @application.exception_handler(AbsentError)
+    async def absent(request: Request, error: AbsentError) -> HTMLResponse:
+        del request
+        return _html(pages.complaint("Not here", str(error)), 404)
+
+
+def _html(text: str, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+    return HTMLResponse(text, status, headers=SECURITY | (headers or {}))
+
+
+def neighbours(request: Request) -> dict[str, str]:
+    """The addresses of the other pages behind the same ingress; none when we are not asked through it."""
+    host = request.headers.get("host", "")
+    if not host.startswith(_HOST):
+        return {}
+    domain = host.removeprefix(_HOST)
+    return {name: f"{request.url.scheme}://{name}.{domain}/" for name in NEIGHBOURS}

@@ -11,16 +11,16 @@ from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.core.resource import GlobalResource
 from lightkube.generic_resource import create_namespaced_resource
-from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
+from lightkube.resources.apps_v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
+from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import ConfigMap, Event, Node, Pod
 
 from autostack.console.dashboards import Dashboard, read_dashboard
-from autostack.console.errors import ClusterError, DashboardError
+from autostack.console.errors import AbsentError, ClusterError, DashboardError
 
 Application = create_namespaced_resource("argoproj.io", "v1alpha1", "Application", "applications")
 DASHBOARD_LABEL = "grafana_dashboard"
 _NOT_FOUND = 404
-_EVENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,19 @@ class Cluster:
             workloads=sorted(deployments + sets + daemons, key=_name),
             pods=sorted(pods, key=_name),
             applications=applications,
-            events=sorted(events, key=_time, reverse=True)[:_EVENTS],
+            events=events,
         )
+
+    async def application(self, namespace: str, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """One Application, and what controllers made in the cluster; raises AbsentError."""
+        applications, *made = await asyncio.gather(
+            self._all(Application), self._all(ReplicaSet), self._all(Job), self._all(Pod)
+        )
+        wanted = (namespace, name)
+        found = next((one for one in applications if _name(one) == wanted), None)
+        if found is None:
+            raise AbsentError(f"there is no Application {name[:80]!r} in namespace {namespace[:80]!r}")
+        return found, [one for kind in made for one in kind]
 
     async def dashboards(self) -> tuple[list[Dashboard], list[str]]:
         """The dashboards in labelled ConfigMaps, by title, and what could not be read of them."""
@@ -96,7 +107,3 @@ def _plain(obj: Any) -> dict[str, Any]:
 def _name(obj: dict[str, Any]) -> tuple[str, str]:
     metadata = obj["metadata"]
     return str(metadata.get("namespace", "")), str(metadata["name"])
-
-
-def _time(event: dict[str, Any]) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])

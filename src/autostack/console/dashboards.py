@@ -1,4 +1,4 @@
-"""A Grafana dashboard as far as it is drawn here: panels with queries, units and places. Pure.
+"""A Grafana dashboard as far as it is drawn here: panels with queries, units, bounds and places. Pure.
 
 What cannot be drawn is said in the panel's place; it is never left out in silence.
 """
@@ -39,11 +39,18 @@ class Panel:
     y: int
     width: int
     height: int
+    minimum: float | None = None
+    maximum: float | None = None
 
     @property
     def drawn(self) -> bool:
         """Whether we know how to draw it."""
         return self.type in DRAWN
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether it is a row: the title over the panels below it."""
+        return self.type == "row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,13 @@ class Dashboard:
 
     uid: str
     title: str
+    description: str
     panels: tuple[Panel, ...]
+
+    @property
+    def pictures(self) -> int:
+        """How many of its panels show something."""
+        return sum(not panel.is_heading for panel in self.panels)
 
 
 def read_dashboard(text: str) -> Dashboard:
@@ -60,12 +73,9 @@ def read_dashboard(text: str) -> Dashboard:
     try:
         document = json.loads(text)
         variables = _variables(document)
-        panels = tuple(
-            _panel(panel, variables)
-            for panel in _flat(document.get("panels") or [])
-            if panel["type"] != "row"
-        )
-        return Dashboard(str(document["uid"]), str(document["title"]), panels)
+        panels = tuple(_panel(panel, variables) for panel in _flat(document.get("panels") or []))
+        description = str(document.get("description") or "")
+        return Dashboard(str(document["uid"]), str(document["title"]), description, panels)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DashboardError(
             f"not a dashboard that can be drawn: {type(error).__name__} {error}"[:200]
@@ -119,7 +129,13 @@ def _panel(panel: Mapping[str, Any], variables: Mapping[str, str]) -> Panel:
         y=int(place.get("y", 0)),
         width=int(place.get("w", 12)),
         height=int(place.get("h", 8)),
+        minimum=_bound(defaults.get("min")),
+        maximum=_bound(defaults.get("max")),
     )
+
+
+def _bound(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _filled(expression: str, variables: Mapping[str, str]) -> str:

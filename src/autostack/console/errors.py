@@ -3,7 +3,9 @@
 ConsoleError
 ├── PrometheusError     a query was refused, or Prometheus does not answer: shown in the panel
 ├── DashboardError      a dashboard's JSON cannot be drawn: shown in its place
-└── ClusterError        the Kubernetes API does not answer: 503
+├── RecordsError        the origin or the pipeline's records cannot be read: said in its place
+├── ClusterError        the Kubernetes API does not answer: 503
+└── AbsentError         there is no such application, run or dashboard: 404
 """
 
 from __future__ import annotations
@@ -23,3 +25,11 @@ class DashboardError(ConsoleError):
 
 class ClusterError(ConsoleError):
     """An API call failed."""
+
+
+class RecordsError(ConsoleError):
+    """What people pushed, or what the pipeline made of it, could not be had."""
+
+
+class AbsentError(ConsoleError):
+    """A page of something that is not there."""

@@ -15,7 +15,6 @@ from autostack.console.units import formatted
 
 SCRAPE_S = 5
 _POINTS = 120
-_PIXELS_A_COLUMN, _PIXELS_A_ROW = 40, 30
 _LEGEND = 12
 
 
@@ -31,6 +30,8 @@ class Picture:
 
 async def picture(panel: Panel, prometheus: Prometheus, *, end_s: float, window_s: int) -> Picture:
     """Ask and draw one panel; never raises."""
+    if panel.is_heading:
+        return Picture(panel, None, [], "")
     if not panel.drawn:
         return Picture(panel, None, [], f"panels of type {panel.type!r} are drawn by Grafana only")
     step_s = max(1, window_s // _POINTS)
@@ -53,6 +54,6 @@ async def picture(panel: Panel, prometheus: Prometheus, *, end_s: float, window_
         return Picture(panel, None, [], "no data yet")
     if panel.type != "timeseries":
         return Picture(panel, None, figures, "")
-    frame = Frame(end_s - window_s, end_s, panel.width * _PIXELS_A_COLUMN, panel.height * _PIXELS_A_ROW)
+    frame = Frame(end_s - window_s, end_s, panel.minimum, panel.maximum)
     drawing = Markup(draw(series, frame, unit=panel.unit, title=panel.title))  # noqa: S704 - our own, escaped
     return Picture(panel, drawing, figures, "")

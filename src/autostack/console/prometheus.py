@@ -53,12 +53,21 @@ class Prometheus:
             for one in result
         ]
 
+    async def alerts(self) -> list[dict[str, Any]]:
+        """The alerts that are pending or fire."""
+        found: list[dict[str, Any]] = (await self._data("/api/v1/alerts"))["alerts"]
+        return found
+
     async def _query(self, path: str, **parameters: str | float) -> list[dict[str, Any]]:
+        result: list[dict[str, Any]] = (await self._data(path, **parameters))["result"]
+        return result
+
+    async def _data(self, path: str, **parameters: str | float) -> dict[str, Any]:
         try:
             answer = (await self._client.get(path, params=parameters)).json()
         except (httpx2.HTTPError, ValueError) as error:
             raise PrometheusError(f"Prometheus does not answer ({type(error).__name__})") from error
         if answer.get("status") != "success":
             raise PrometheusError(str(answer.get("error", "the query failed"))[:_TOLD_CHARACTERS])
-        result: list[dict[str, Any]] = answer["data"]["result"]
-        return result
+        data: dict[str, Any] = answer["data"]
+        return data

@@ -13,4 +13,5 @@ class ConsoleSettings(ServiceSettings):
 
     prometheus_url: str = setting("http://prometheus.monitoring:9090", help="base URL of Prometheus")
     runs_folder: str = setting("", help="folder of the pipeline's records; empty shows no runs")
+    origin_folder: str = setting("", help="the bare repository that people push to; empty shows no commits")
     renew_s: float = setting(5, unit="s", minimum=1, help="between two renewals of a page that is looked at")

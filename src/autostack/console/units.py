@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 _DECIMAL = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BINARY = ((1024.0**4, "TiB"), (1024.0**3, "GiB"), (1024.0**2, "MiB"), (1024.0, "KiB"))
@@ -16,11 +17,25 @@ def formatted(value: float, unit: str) -> str:
     return known(value) if known else f"{_short(value)} {unit}"
 
 
+def age(then: str | datetime | None, now: datetime) -> str:
+    """How long ago, as kubectl writes it; empty when it is not known."""
+    if not then:
+        return ""
+    moment = datetime.fromisoformat(then) if isinstance(then, str) else then
+    seconds = int((now - moment).total_seconds())
+    if seconds < 120:
+        return f"{max(0, seconds)}s"
+    if seconds < 7200:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 172800 else f"{seconds // 86400}d"
+
+
 def _digits(value: float) -> str:
     value = round(value, 9)  # 0.075 s are 75 ms, not 75.00000000000001
     magnitude = abs(value)
     places = 0 if magnitude >= 100 or value == int(value) else 1 if magnitude >= 10 else 2
-    return f"{value:.{places}f}"
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def _short(value: float) -> str:

@@ -30,13 +30,22 @@ def test_the_shipped_dashboards_are_drawn_in_full() -> None:
     for text in texts:
         dashboard = read_dashboard(text)
         assert dashboard.panels
-        assert [panel.title for panel in dashboard.panels if not panel.drawn] == []
-        assert all(panel.queries for panel in dashboard.panels)
+        panels = [panel for panel in dashboard.panels if not panel.is_heading]
+        assert [panel.title for panel in panels if not panel.drawn] == []
+        assert all(panel.queries for panel in panels)
 
 
 def test_panels_inside_a_collapsed_row_are_found() -> None:
     row = {"type": "row", "title": "R", "panels": [_panel("up")]}
-    assert [panel.title for panel in read_dashboard(_dashboard(row)).panels] == ["P"]
+    found = [(panel.title, panel.is_heading) for panel in read_dashboard(_dashboard(row)).panels]
+    assert found == [("R", True), ("P", False)]
+
+
+def test_bounds_are_taken_from_the_panel() -> None:
+    bounded = _panel("up", fieldConfig={"defaults": {"min": 0, "max": 1.5}})
+    free = _panel("up")
+    found = [(one.minimum, one.maximum) for one in read_dashboard(_dashboard(bounded, free)).panels]
+    assert found == [(0.0, 1.5), (None, None)]
 
 
 def test_variables_take_their_current_value_or_match_all() -> None:
