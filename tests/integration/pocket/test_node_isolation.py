@@ -75,6 +75,35 @@ async def test_an_exec_gains_no_rights_over_the_program(node: PocketNode) -> Non
     assert code != 0
 
 
+async def test_a_nul_character_can_not_add_a_mount(node: PocketNode) -> None:
+    pod = pod_object("smuggler", "ls /host")
+    pod["spec"]["restartPolicy"] = "Never"
+    pod["spec"]["containers"][0]["env"] = [{"name": "A", "value": "a\0--ro-bind\0/\0/host"}]
+    await node.create(pod)
+    state = (await node.done("smuggler"))["status"]["containerStatuses"][0]["state"]
+    assert "NUL character" in state["terminated"]["message"]
+    assert "--ro-bind" not in state["terminated"]["message"]
+
+
+async def test_a_pod_s_variables_steer_nothing_on_the_host(node: PocketNode, tmp_path: Path) -> None:
+    """Those who enter a pod run on the host; its PATH must not choose them."""
+    for program in ("sh", "setpriv", "nsenter", "setsid", "perl"):
+        (tmp_path / program).write_text(f"#!/bin/sh\ntouch {tmp_path}/caught\n")
+        (tmp_path / program).chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "PERL5OPT": "-Mnothing", "my.name": "two\nlines"}
+    pod = pod_object("steerer", SLEEPS)
+    pod["spec"]["containers"][0]["env"] = [{"name": n, "value": v} for n, v in variables.items()]
+    await node.create(pod)
+    await node.ready("steerer")
+    for tty in (False, True):
+        code, output = await node.exec("steerer", "/usr/bin/env", tty=tty)
+        told = output.replace("\r\n", "\n").splitlines()
+        assert code == 0, output
+        assert {f"PATH={tmp_path}:/usr/bin:/bin", "PERL5OPT=-Mnothing", "my.name=two", "lines"} <= set(told)
+    assert not (tmp_path / "caught").exists()
+    assert await node.exec("steerer", "missing") == (127, "missing: No such file or directory\n")
+
+
 async def test_the_root_is_writable_unless_it_is_read_only_and_is_not_shared(node: PocketNode) -> None:
     script = "touch /mine && echo root; touch /tmp/mine && echo tmp; ls /srv"
     assert (await said(node, "layer", f"{script}; touch /srv/left")).splitlines() == ["root", "tmp"]

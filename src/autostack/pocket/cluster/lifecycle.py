@@ -127,10 +127,11 @@ def start(
 
 
 def _check_programs() -> None:
-    missing = [program for program in ("bwrap", "nsenter", "setpriv") if shutil.which(program) is None]
+    needed = ("bwrap", "nsenter", "perl", "setpriv")
+    missing = [program for program in needed if shutil.which(program) is None]
     if missing:
         raise ClusterError(
-            f"{', '.join(missing)} not found; on Debian: apt-get install bubblewrap util-linux"
+            f"{', '.join(missing)} not found; on Debian: apt-get install bubblewrap util-linux perl-base"
         )
 
 

@@ -4,6 +4,10 @@ Two nsenter calls in a row, because a sandbox has an outer user namespace, which
 one, which maps the pod's user: the first enters what the outer owns, the second the mounts and the inner.
 It works alike for root and for an ordinary user. Before the program runs, setpriv drops every capability
 that entering has given.
+
+The programs that enter still run on the host, so nothing of the pod may steer them (a PATH, an LD_PRELOAD):
+their environment is ours. The pod's own travels in a memory file, as no other user may read a Secret from a
+process list, and is put in place by a few lines of Perl, the last step inside.
 """
 
 from __future__ import annotations
@@ -18,16 +22,32 @@ import struct
 import termios
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autostack.pocket.errors import ApiError
 from autostack.pocket.kubelet.errors import StartError
-from autostack.pocket.kubelet.process import executes_program
+from autostack.pocket.kubelet.process import executes_program, memory_file, refuse_nul
 
 _NS_GET_USERNS = 0xB701
 _CHUNK = 1 << 16
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
+_HOST_ENVIRONMENT = {"PATH": os.defpath}
+# Arguments: the environment's descriptor, the user namespace's, the command. sh is no choice: it drops the
+# variables whose names it could not use itself, such as my.name, and can't close a descriptor above 9.
+_BECOME = """
+use POSIX ();
+my ($file, $namespace) = splice @ARGV, 0, 2;
+open my $stream, "<&=", $file or die "environment: $!\\n";
+local $/;
+%ENV = map { split /=/, $_, 2 } split /\\0/, <$stream>;
+close $stream;
+POSIX::close($namespace);
+exec { $ARGV[0] } @ARGV;
+my $code = $! == POSIX::ENOENT() ? 127 : 126;
+print STDERR "$ARGV[0]: $!\\n";
+POSIX::_exit($code);
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +61,36 @@ class Target:
 
 
 def enter_command(
-    pid: int, outer: str, command: Sequence[str], *, two_user_namespaces: bool, working_dir: str
+    pid: int,
+    outer: int,
+    command: Sequence[str],
+    *,
+    environment: int,
+    two_user_namespaces: bool,
+    working_dir: str,
 ) -> list[str]:
-    """The command line; `outer` is a path to the user namespace that owns the mounts. Pure."""
+    """The command line. Pure.
+
+    `outer` is the descriptor of the user namespace that owns the mounts, `environment` that of a file with
+    the program's variables, NAME=value, separated by NUL.
+    """
     ns = f"/proc/{pid}/ns"
     inner = [f"--user={ns}/user", "--preserve-credentials"] if two_user_namespaces else []
     return [
         "setpriv", "--no-new-privs",
-        "nsenter", f"--user={outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid",
+        "nsenter", f"--user=/proc/self/fd/{outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid",
         "--preserve-credentials", "--",
         "nsenter", f"--mount={ns}/mnt", f"--wd=/proc/{pid}/root{working_dir}", *inner, "--",
-        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *command,
+        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--",
+        "perl", "-e", _BECOME, str(environment), str(outer), *command,
     ]  # fmt: skip
 
 
 @contextmanager
-def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], int]]:
-    """(command line, descriptor to pass on) for entering the container now."""
+def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], tuple[int, int]]]:
+    """(command line, descriptors to pass on) for entering the container now."""
+    variables = [f"{name}={value}" for name, value in target.environment.items()]
+    refuse_nul((*variables, *command))
     if not executes_program(target.child_pid):
         raise StartError("the container is not running")
     try:
@@ -68,19 +101,22 @@ def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], 
         outer = fcntl.ioctl(mounts, _NS_GET_USERNS)
     finally:
         os.close(mounts)
+    environment = memory_file("\0".join(variables).encode())
     try:
         inner = Path(f"/proc/{target.child_pid}/ns/user").readlink()
         line = enter_command(
             target.child_pid,
-            f"/proc/self/fd/{outer}",
+            outer,
             command,
+            environment=environment,
             two_user_namespaces=Path(f"/proc/self/fd/{outer}").readlink() != inner,
             working_dir=target.working_dir,
         )
-        yield ["sh", "-c", _JOIN, "sh", *target.cgroup_files, "--", *line], outer
+        yield ["sh", "-c", _JOIN, "sh", *target.cgroup_files, "--", *line], (outer, environment)
     except OSError as error:
         raise StartError("the container has just ended") from error
     finally:
+        os.close(environment)
         os.close(outer)
 
 
@@ -155,13 +191,15 @@ class Session:
 
 async def enter(target: Target, command: Sequence[str], *, tty: bool, stdin: bool) -> Session:
     """Start `command` in the container; raises StartError when the container is not running."""
-    with _entry(target, command) as (line, outer):
+    if tty:
+        target = replace(target, environment={"TERM": "xterm", **target.environment})
+    with _entry(target, command) as (line, passed):
         if tty:
-            return await _enter_terminal(target, line, outer)
-        return await _enter_pipes(target, line, outer, stdin=stdin)
+            return await _enter_terminal(line, passed)
+        return await _enter_pipes(line, passed, stdin=stdin)
 
 
-async def _enter_pipes(target: Target, line: Sequence[str], outer: int, *, stdin: bool) -> Session:
+async def _enter_pipes(line: Sequence[str], passed: tuple[int, int], *, stdin: bool) -> Session:
     write_in: int | None = None
     if stdin:
         read_in, write_in = os.pipe()
@@ -171,8 +209,8 @@ async def _enter_pipes(target: Target, line: Sequence[str], outer: int, *, stdin
     read_err, write_err = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            *line, stdin=read_in, stdout=write_out, stderr=write_err, pass_fds=(outer,),
-            env=dict(target.environment), start_new_session=True,
+            *line, stdin=read_in, stdout=write_out, stderr=write_err, pass_fds=passed,
+            env=_HOST_ENVIRONMENT, start_new_session=True,
         )  # fmt: skip
     finally:
         for fd in (read_in, write_out, write_err):
@@ -183,12 +221,12 @@ async def _enter_pipes(target: Target, line: Sequence[str], outer: int, *, stdin
     return Session(process, stdin=write_in, stdout=read_out, stderr=read_err)
 
 
-async def _enter_terminal(target: Target, line: Sequence[str], outer: int) -> Session:
+async def _enter_terminal(line: Sequence[str], passed: tuple[int, int]) -> Session:
     master, slave = pty.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
-            "setsid", "--ctty", "--wait", *line, stdin=slave, stdout=slave, stderr=slave, pass_fds=(outer,),
-            env={"TERM": "xterm", **target.environment},
+            "setsid", "--ctty", "--wait", *line, stdin=slave, stdout=slave, stderr=slave, pass_fds=passed,
+            env=_HOST_ENVIRONMENT,
         )  # fmt: skip
     finally:
         os.close(slave)

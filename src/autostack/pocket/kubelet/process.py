@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from autostack.pocket.kubelet.errors import StartError
@@ -73,10 +73,12 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
 
     Raises StartError with bwrap's words when the sandbox itself can't be made.
     """
+    words = bwrap_arguments(sandbox)
+    refuse_nul((*words, *sandbox.command))
     status = attempt / "status"
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    arguments = _memory_file("\0".join(bwrap_arguments(sandbox)).encode())
+    arguments = memory_file("\0".join(words).encode())
     status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -155,8 +157,18 @@ def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, 
             os.close(fd)
 
 
-def _memory_file(content: bytes) -> int:
-    fd = os.memfd_create("bwrap-arguments")
+def refuse_nul(words: Iterable[str]) -> None:
+    """Raise StartError if a word has a NUL character in it, which would make two words of it.
+
+    The message does not repeat the word, as it may be a Secret's.
+    """
+    if any("\0" in word for word in words):
+        raise StartError("the command, a path or a variable has a NUL character: no program takes that")
+
+
+def memory_file(content: bytes) -> int:
+    """A descriptor of a file in memory that stands at its beginning."""
+    fd = os.memfd_create("pod")
     os.write(fd, content)
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
