@@ -1,7 +1,8 @@
 """The pages that are generated: `python tests/unit/docs/rendering.py` writes them, a test compares them.
 
 `docs/settings.md` comes from the services' settings classes, `docs/decisions/README.md` from the first lines
-of the records. They are files because people read them on a web page; nothing in them is written by hand.
+of the records, `docs/pocket-fields.md` from the API server's register of fields. They are files because
+people read them on a web page; nothing in them is written by hand.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from service_kit import ServiceSettings
 from service_kit.settings import Described, describe_settings
 from traffic_sender.settings import SenderSettings
 from worker_node.settings import MigrationSettings, RetentionSettings, WorkerSettings
+
+from autostack.pocket.apiserver.schemas import register
 
 ROOT = Path(__file__).parents[3]
 REFRESH = "python tests/unit/docs/rendering.py"
@@ -87,7 +90,16 @@ def decisions_page(folder: Path = ROOT / "docs/decisions") -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"docs/settings.md": settings_page, "docs/decisions/README.md": decisions_page}
+def fields_page() -> str:
+    """`docs/pocket-fields.md`: what a pocket cluster does not act on, field by field."""
+    return register.page(REFRESH)
+
+
+PAGES = {
+    "docs/settings.md": settings_page,
+    "docs/decisions/README.md": decisions_page,
+    "docs/pocket-fields.md": fields_page,
+}
 
 if __name__ == "__main__":
     for path, render in PAGES.items():

@@ -18,6 +18,7 @@ CORE = "io.k8s.api.core.v1."
 APPS = "io.k8s.api.apps.v1."
 BATCH = "io.k8s.api.batch.v1."
 AUTOSCALING = "io.k8s.api.autoscaling.v2."
+TAINTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
     CORE + "PodSpec": {
@@ -36,6 +37,10 @@ ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
         "ipFamilyPolicy": ("PreferDualStack", "RequireDualStack", "SingleStack"),
     },
     CORE + "ServicePort": {"protocol": PROTOCOLS},
+    CORE + "Toleration": {"operator": ("", "Equal", "Exists"), "effect": ("", *TAINTS)},
+    CORE + "Taint": {"effect": TAINTS},
+    CORE + "NodeSelectorRequirement": {"operator": ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")},
+    CORE + "TopologySpreadConstraint": {"whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway")},
     CORE + "PersistentVolumeClaimSpec": {"volumeMode": ("Block", "Filesystem")},
     CORE + "Event": {"type": ("", "Normal", "Warning")},
     APPS + "DeploymentStrategy": {"type": ("Recreate", "RollingUpdate")},
