@@ -8,6 +8,7 @@ the last state of each key is stored, so after a restart watches from older revi
 from __future__ import annotations
 
 import sqlite3
+from itertools import chain
 from pathlib import Path
 
 from autostack.pocket.store.errors import UnavailableError
@@ -22,7 +23,9 @@ CREATE TABLE IF NOT EXISTS objects (
 CREATE TABLE IF NOT EXISTS newest (one INTEGER PRIMARY KEY CHECK (one = 1), revision INTEGER NOT NULL);
 INSERT OR IGNORE INTO newest VALUES (1, 0);
 """
-UPSERT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)"
+# One statement for all rows of a batch: between two statements the writer's thread has to wait until the
+# loop's thread lets go of the interpreter, which may take longer than the statement.
+UPSERT = "INSERT OR REPLACE INTO objects VALUES "
 DELETE = "DELETE FROM objects WHERE resource = ? AND namespace = ? AND name = ?"
 
 
@@ -69,9 +72,9 @@ class SqliteJournal:
     @staticmethod
     def _write(connection: sqlite3.Connection, batch: list[Row]) -> None:
         last = {row.key: row for row in batch}
-        connection.executemany(
-            UPSERT, [(*row.key, row.revision, row.body) for row in last.values() if row.body is not None]
-        )
+        kept = [(*row.key, row.revision, row.body) for row in last.values() if row.body is not None]
+        if kept:
+            connection.execute(UPSERT + ",".join(["(?, ?, ?, ?, ?)"] * len(kept)), [*chain(*kept)])
         connection.executemany(DELETE, [tuple(row.key) for row in last.values() if row.body is None])
         connection.execute("UPDATE newest SET revision = ?", (batch[-1].revision,))
 
