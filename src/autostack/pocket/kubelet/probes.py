@@ -1,22 +1,23 @@
 """A running container's probes: when to ask, and what follows from the answers.
 
 The start-up probe comes first; liveness and readiness begin when it has passed. Beside its schedule, a
-probe that decides whether the container is up is also tried at short, growing intervals until its first
-success, so a program that is ready at once is Ready at once; failures of these extra tries do not count.
+probe that decides whether the container is up is also tried at short intervals until its first success, so
+a program is Ready when it is ready and not up to a period later; failures of these extra tries do not count.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from autostack.pocket.client import Object
 from autostack.pocket.kubelet.checks import CheckFailed, check
 from autostack.pocket.kubelet.entering import Target
-from autostack.pocket.kubelet.probing import ProbeKind, ProbeSpec, Verdict, before_first, probe_of
+from autostack.pocket.kubelet.probing import ProbeKind, ProbeSpec, before_first, early_waits_s, probe_of
 from autostack.pocket.kubelet.starting import PodSide
 
-EARLY_S = (0.05, 0.1, 0.2, 0.3, 0.5)
+FIRST_AFTER_S = 1.0
+"""When the first try that counts is made, if earlier ones that do not count are made before it."""
 _TITLE = {"startup": "Startup", "liveness": "Liveness", "readiness": "Readiness"}
 
 
@@ -59,14 +60,17 @@ class Probes:
         return probe_of(self._container, kind)
 
     async def _until_started(self, spec: ProbeSpec) -> bool:
-        verdict = await self._first(spec)
+        await asyncio.sleep(spec.initial_delay_s)
+        verdict, early = before_first("startup"), early_waits_s(spec)
+        wait_s = FIRST_AFTER_S if spec.success_threshold == 1 else 0.0
         while not verdict.passing:
+            if await self._passes_early(spec, early, within_s=min(wait_s, spec.period_s)):
+                return True
+            wait_s = spec.period_s
             verdict = verdict.after(await self._ask(spec), spec)
             if verdict.run_passed is False and verdict.run_length >= spec.failure_threshold:
                 self._on_unhealthy(spec)
                 return False
-            if not verdict.passing:
-                await asyncio.sleep(spec.period_s)
         return True
 
     async def _watch_liveness(self, spec: ProbeSpec) -> None:
@@ -80,39 +84,41 @@ class Probes:
             await asyncio.sleep(spec.period_s)
 
     async def _watch_readiness(self, spec: ProbeSpec) -> None:
-        verdict = await self._first(spec)
-        self._on_ready(verdict.passing)
-        while True:
-            if verdict.run_length:
-                await asyncio.sleep(spec.period_s)
-            before = verdict.passing
-            verdict = verdict.after(await self._ask(spec), spec)
-            if verdict.passing != before:
-                self._on_ready(verdict.passing)
-
-    async def _first(self, spec: ProbeSpec) -> Verdict:
-        """The verdict after the extra early tries; what they could not decide is left to the schedule."""
         await asyncio.sleep(spec.initial_delay_s)
-        verdict = before_first(spec.kind)
-        if spec.success_threshold == 1:
-            waited_s = 0.0
-            for delay_s in EARLY_S:
-                if await self._ask(spec, counts=False):
-                    return verdict.after(True, spec)
-                waited_s += delay_s
-                if waited_s >= spec.period_s:
-                    break
-                await asyncio.sleep(delay_s)
-        return verdict
+        verdict, early = before_first("readiness"), early_waits_s(spec)
+        wait_s = FIRST_AFTER_S if spec.success_threshold == 1 else 0.0
+        told: bool | None = None  # an adopted container keeps what it was until the first verdict
+        while True:
+            passed = await self._passes_early(spec, early, within_s=min(wait_s, spec.period_s))
+            verdict = verdict.after(passed or await self._ask(spec), spec)
+            if verdict.passing != told:
+                told = verdict.passing
+                self._on_ready(told)
+            if told:
+                early = iter(())
+            wait_s = spec.period_s
 
-    async def _ask(self, spec: ProbeSpec, *, counts: bool = True) -> bool:
+    async def _passes_early(self, spec: ProbeSpec, waits_s: Iterator[float], *, within_s: float) -> bool:
+        """Wait for the next try of the schedule, trying meanwhile; whether such a try has passed."""
+        now = asyncio.get_running_loop().time
+        due = now() + within_s
+        for wait_s in waits_s:
+            if now() + wait_s >= due:
+                break
+            await asyncio.sleep(wait_s)
+            if await self._ask(spec, counts=False, timeout_s=min(spec.timeout_s, due - now())):
+                return True
+        await asyncio.sleep(due - now())
+        return False
+
+    async def _ask(self, spec: ProbeSpec, *, counts: bool = True, timeout_s: float | None = None) -> bool:
         try:
             await check(
                 spec.action,
                 self._container,
                 pod_ip=self._pod.pod_ip,
                 target=self._target(),
-                timeout_s=spec.timeout_s,
+                timeout_s=spec.timeout_s if timeout_s is None else timeout_s,
             )
         except CheckFailed as failure:
             if counts:

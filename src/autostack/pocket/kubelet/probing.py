@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,10 @@ from autostack.pocket.client import Object
 
 ProbeKind = Literal["startup", "liveness", "readiness"]
 KINDS: tuple[ProbeKind, ...] = ("startup", "liveness", "readiness")
+
+_EARLY_S = (0.0, 0.05, 0.1, 0.2)
+_THEN_EVERY_S, _EXEC_EVERY_S = 0.25, 0.5
+_EARLY_FOR_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,18 @@ class Verdict:
 def before_first(kind: ProbeKind) -> Verdict:
     """Liveness is presumed; readiness and start-up are not."""
     return Verdict(passing=kind == "liveness")
+
+
+def early_waits_s(spec: ProbeSpec) -> Iterator[float]:
+    """The pauses before the extra tries of a probe that has not passed yet: some at once, then a few a second
+    for half a minute; entering a container costs more than a request. None where one success is not enough.
+    """
+    if spec.success_threshold > 1:
+        return
+    yield from _EARLY_S
+    every_s = _EXEC_EVERY_S if "exec" in spec.action else _THEN_EVERY_S
+    for _ in range(round(_EARLY_FOR_S / every_s)):
+        yield every_s
 
 
 def http_target(

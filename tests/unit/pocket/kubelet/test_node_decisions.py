@@ -20,7 +20,13 @@ from autostack.pocket.kubelet.errors import ConfigError
 from autostack.pocket.kubelet.fields import shortfalls
 from autostack.pocket.kubelet.hosts import service_lines
 from autostack.pocket.kubelet.launch import command_of, identity
-from autostack.pocket.kubelet.probing import Verdict, before_first, port_number, probe_of
+from autostack.pocket.kubelet.probing import (
+    Verdict,
+    before_first,
+    early_waits_s,
+    port_number,
+    probe_of,
+)
 from autostack.pocket.kubelet.restarts import Backoff, restarts
 from autostack.pocket.kubelet.sandbox import Mount, Sandbox, bwrap_arguments, mount_points
 from autostack.pocket.kubelet.status import ContainerView, Ended, PodView, phase_of, pod_status, qos_class
@@ -126,6 +132,27 @@ def test_restarts_back_off_from_nothing_to_five_minutes_and_are_forgiven() -> No
 )
 def test_the_restart_policy(policy: str, code: int, again: bool) -> None:
     assert restarts(policy, code) is again
+
+
+def early(**probe: Any) -> list[float]:
+    spec = probe_of(pod(readinessProbe=probe)["spec"]["containers"][0], "readiness")
+    assert spec is not None
+    return list(early_waits_s(spec))
+
+
+def test_a_probe_that_has_not_passed_is_tried_beside_its_schedule_for_half_a_minute() -> None:
+    waits_s = early(httpGet={"port": 80}, periodSeconds=10)
+    assert waits_s[0] == 0
+    assert max(waits_s) <= 0.5
+    assert 29 < sum(waits_s) < 32
+
+
+def test_entering_a_container_is_tried_less_often() -> None:
+    assert len(early(exec={"command": ["x"]})) < len(early(httpGet={"port": 80}))
+
+
+def test_nothing_is_tried_early_where_one_success_is_not_enough() -> None:
+    assert early(httpGet={"port": 80}, successThreshold=2) == []
 
 
 def test_a_probe_changes_its_verdict_at_its_thresholds_only() -> None:
