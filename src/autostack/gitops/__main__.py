@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from autostack.errors import AutostackError
 from autostack.gitops.api import KubernetesApi
 from autostack.gitops.controller import Controller
+from autostack.gitops.credentials import Access, access
 from autostack.gitops.lease import Leadership
 from autostack.gitops.live import LiveState
 from autostack.gitops.metrics import LEADING
@@ -50,7 +51,14 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 controller.hear(key, before, after)
 
         live = LiveState(api, listen)
-        world = World(api, live, Mirrors(settings.cache), lambda: datetime.now(UTC), settings.poll_s)
+
+        def reached(url: str) -> Access:
+            here = (obj for key, obj in live.objects.items() if key.namespace == settings.namespace)
+            return access(url, here)
+
+        mirrors = Mirrors(settings.cache, reached)
+        mirrors.tidy()
+        world = World(api, live, mirrors, lambda: datetime.now(UTC), settings.poll_s)
         leadership = Leadership(api, settings.namespace, settings.identity)
         background = [
             asyncio.create_task(

@@ -53,6 +53,8 @@ class Kind:
 
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "Application", "applications", namespaced=True)
 EVENTS = Kind("", "v1", "Event", "events", namespaced=True)
+SECRETS = Kind("", "v1", "Secret", "secrets", namespaced=True)
+CONFIG_MAPS = Kind("", "v1", "ConfigMap", "configmaps", namespaced=True)
 LEASES = Kind("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 
 

@@ -11,6 +11,7 @@ import logging
 import time
 
 from autostack.gitops import tracking
+from autostack.gitops.credentials import is_credential
 from autostack.gitops.errors import ApiError, ConflictError, UnreachableError
 from autostack.gitops.guard.watch import ReleaseGuard
 from autostack.gitops.metrics import ERRORS, TURNS
@@ -77,6 +78,9 @@ class Controller:
         if (key.group, key.kind) == ("argoproj.io", "AppProject"):
             for loop in self._loops.values():
                 loop.wake.set()
+        if key.namespace == self._namespace and any(map(is_credential, filter(None, (before, after)))):
+            for loop in self._loops.values():
+                loop.reconciler.refresh()
         owners = {tracking.owner(obj) for obj in (before, after) if obj is not None}
         for loop in self._loops.values():
             if loop.reconciler.key.name in owners or key in loop.reconciler.watched:

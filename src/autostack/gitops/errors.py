@@ -10,7 +10,8 @@ GitopsError
 │   ├── ConflictError
 │   └── GoneError        the watch's resourceVersion is compacted → list again
 ├── UnreachableError     no answer from the API server → try again with backoff
-└── RevertError          the guard could not revert → condition, a person decides
+├── RevertError          the guard could not revert → condition, try again
+└── NothingEarlierError  there is nothing to revert to → condition, a person decides
 """
 
 from __future__ import annotations
@@ -80,4 +81,8 @@ class UnreachableError(GitopsError):
 
 
 class RevertError(GitopsError):
-    """A bump commit could not be reverted."""
+    """A bump commit could not be reverted now."""
+
+
+class NothingEarlierError(GitopsError):
+    """A bump commit cannot be reverted: there is no branch to push to, or no earlier release was deployed."""

@@ -1,15 +1,25 @@
-"""git, run as a program: bounded in time, without prompts, and its complaint as our error."""
+"""git, run as a program: bounded in time, without prompts, and its complaint as our error.
+
+A password reaches git by its environment, never by an argument or a file.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from autostack.gitops.credentials import Access
 from autostack.gitops.errors import RepositoryError, SpecError, capped
 
 _SCHEMES = {"https", "http", "file"}
+_ENDS_WITHIN_S = 5
+_HELPER = (
+    '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" '
+    '"$AUTOSTACK_GIT_USERNAME" "$AUTOSTACK_GIT_PASSWORD"; }; f'
+)
 
 
 def check_url(url: str) -> None:
@@ -29,13 +39,14 @@ def shown_url(url: str) -> str:
 
 
 class Git:
-    """git in one repository folder. `config` is the folder of the configuration file that it writes for
-    itself.
-    """
+    """git in one repository folder. `home` is the folder of the configuration that it writes for itself."""
 
-    def __init__(self, folder: Path, *, home: Path, timeout_s: float = 60) -> None:
+    def __init__(
+        self, folder: Path, *, home: Path, access: Access | None = None, timeout_s: float = 60
+    ) -> None:
         self.folder = folder
         self._home = home
+        self._access = access or Access()
         self._timeout_s = timeout_s
 
     def _environment(self) -> dict[str, str]:
@@ -54,7 +65,26 @@ class Git:
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "true",
             "LC_ALL": "C",
+            **self._access_environment(),
         }
+
+    def _access_environment(self) -> dict[str, str]:
+        access, found = self._access, {}
+        settings: list[tuple[str, str]] = []
+        if access.password:
+            settings += [("credential.helper", ""), ("credential.helper", _HELPER)]
+            found = {"AUTOSTACK_GIT_USERNAME": access.username, "AUTOSTACK_GIT_PASSWORD": access.password}
+        if not access.verify:
+            settings.append(("http.sslVerify", "false"))
+        elif access.certificate:
+            name = hashlib.sha256(access.certificate.encode()).hexdigest()[:16]
+            file = self._home / f"authority-{name}.pem"
+            if not file.exists():
+                file.write_text(access.certificate)
+            settings.append(("http.sslCAInfo", str(file)))
+        for number, (name, value) in enumerate(settings):
+            found |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+        return {**found, "GIT_CONFIG_COUNT": str(len(settings))}
 
     async def run(
         self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None
@@ -77,8 +107,7 @@ class Git:
             raise RepositoryError(f"git {arguments[0]} took longer than {self._timeout_s:g} s") from error
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                await _end(process)
         if process.returncode != 0:
             raise RepositoryError(f"git {arguments[0]}: {capped(complaint.decode(errors='replace'), 400)}")
         return output
@@ -86,3 +115,14 @@ class Git:
     async def text(self, *arguments: str) -> str:
         """The standard output as text, stripped."""
         return (await self.run(*arguments)).decode(errors="replace").strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask git to end, so that it removes its locks, and make it end."""
+    process.terminate()
+    try:
+        async with asyncio.timeout(_ENDS_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

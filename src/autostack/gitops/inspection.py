@@ -10,9 +10,10 @@ from pathlib import Path
 import yaml
 
 from autostack.gitops import tracking
-from autostack.gitops.api import KubernetesApi
+from autostack.gitops.api import CONFIG_MAPS, SECRETS, KubernetesApi
 from autostack.gitops.application import parse, parse_source
 from autostack.gitops.comparison import Resource, compare_all, desired_objects
+from autostack.gitops.credentials import CERTIFICATES, SECRET_TYPE, access
 from autostack.gitops.desired import DesiredState, namespaced_by
 from autostack.gitops.diff import predicted
 from autostack.gitops.discovery import Kinds, discover
@@ -30,8 +31,9 @@ async def differing(
     if local is not None:
         manifests = tuple(await render(local, application.source.directory, str(local)))
     else:
+        known = await _credentials(api, metadata(app).get("namespace", ""))
         with tempfile.TemporaryDirectory(prefix="autostack-diff-") as folder:
-            state = DesiredState(Mirrors(Path(folder)))
+            state = DesiredState(Mirrors(Path(folder), lambda url: access(url, known)))
             await state.look(application)
             commit = await state.resolve(parse_source(application.source.raw), revision)
             manifests = (await state.at(application.source, commit)).manifests
@@ -52,6 +54,17 @@ async def differing(
             continue
     owned = await _owned(api, kinds, app, live)
     return [item for item in compare_all(application, desired, live, owned).resources if not item.is_synced]
+
+
+async def _credentials(api: KubernetesApi, namespace: str) -> list[Object]:
+    """What says how repositories are reached, as far as who asks may read it."""
+    found: list[Object] = []
+    try:
+        found += (await api.list(SECRETS, namespace, label_selector=SECRET_TYPE))["items"]
+        found.append(await api.get(CONFIG_MAPS, CERTIFICATES, namespace))
+    except ApiError:
+        pass  # not there, or not ours to read: the repository may be public, and git says so if it is not
+    return [{"kind": "Secret", **obj} for obj in found]
 
 
 async def _owned(

@@ -2,7 +2,8 @@
 watches.
 
 A change is known within the watch's latency, and a listener hears it at once. The price is one open
-connection a kind and the objects in memory; Secrets that we do not track are kept without their data.
+connection a kind and the objects in memory; Secrets are kept without their data, except those that we
+track and those that say how a repository is reached.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import MappingProxyType
 
 from autostack.gitops import tracking
 from autostack.gitops.api import Kind, KubernetesApi
+from autostack.gitops.credentials import is_credential
 from autostack.gitops.discovery import Kinds, discover
 from autostack.gitops.errors import ApiError, GoneError, UnreachableError
 from autostack.gitops.objects import Object, ObjectKey, key_of, metadata
@@ -154,7 +156,7 @@ class LiveState:
         if before is not None and _is_older(obj, before):
             return
         owner = tracking.owner(obj)
-        if key.kind == "Secret" and not key.group and owner is None:
+        if key.kind == "Secret" and not key.group and owner is None and not is_credential(obj):
             obj = {name: value for name, value in obj.items() if name not in {"data", "stringData"}}
         self._disown(key, before)
         if owner is not None:

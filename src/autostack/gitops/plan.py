@@ -7,7 +7,7 @@ controller that was killed asks the same question after its restart and goes on 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autostack.gitops import health
 from autostack.gitops.health.verdict import DEGRADED, HEALTHY
@@ -89,18 +89,29 @@ class Finish:
     delete: list[Task]
 
 
-def progress(task: Task) -> Outcome:
-    """The outcome of a running task, seen from its live object."""
+def progressed(tasks: list[Task]) -> list[Task]:
+    """The tasks with their outcomes as the live objects show them now."""
+    last = _last_wave([task for task in tasks if task.phase != "SyncFail"])
+    return [replace(task, outcome=progress(task, awaited=(task.phase, task.wave) != last)) for task in tasks]
+
+
+def progress(task: Task, *, awaited: bool = True) -> Outcome:
+    """The outcome of a running task, seen from its live object.
+
+    An object that nobody waits for and that was deleted since is the next heal's, at once; as a failure of
+    this sync it would only come back after the retry's delay.
+    """
     if not task.is_running:
         return task.outcome
     if task.live is None:
-        missing = f"Resource {task.key} is missing, it might have been deleted"
-        return Outcome(SYNC_FAILED, ERROR, missing)
+        if task.hook or awaited:
+            missing = f"Resource {task.key} is missing, it might have been deleted"
+            return Outcome(SYNC_FAILED, ERROR, missing)
+        return Outcome(task.outcome.status, SUCCEEDED, f"{task.outcome.message}; deleted by someone since")
     verdict = health.assess(task.live)
-    if verdict is None:
-        return Outcome(task.outcome.status, SUCCEEDED, task.outcome.message)
-    if verdict.status == HEALTHY:
-        return Outcome(task.outcome.status, SUCCEEDED, verdict.message or task.outcome.message)
+    if verdict is None or verdict.status == HEALTHY:
+        said = verdict.message if verdict else ""
+        return Outcome(task.outcome.status, SUCCEEDED, said or task.outcome.message)
     if verdict.status == DEGRADED:
         return Outcome(task.outcome.status, FAILED, verdict.message)
     return task.outcome
@@ -113,7 +124,7 @@ def next_step(tasks: Iterable[Task]) -> Run | Wait | Finish:
     ordered = sorted(tasks, key=lambda task: task.position)
     on_failure = [task for task in ordered if task.phase == "SyncFail"]
     regular = [task for task in ordered if task.phase != "SyncFail"]
-    last = (regular[-1].phase, regular[-1].wave) if regular else ("", 0)
+    last = _last_wave(regular)
     running = [task for task in regular if task.is_running and (task.hook or (task.phase, task.wave) != last)]
     if running:
         return Wait(_waiting(running))
@@ -130,6 +141,11 @@ def next_step(tasks: Iterable[Task]) -> Run | Wait | Finish:
     if not pending:
         return Finish(SUCCEEDED, "successfully synced (all tasks run)", _to_delete(regular, "HookSucceeded"))
     return Run([task for task in pending if (task.phase, task.wave) == (pending[0].phase, pending[0].wave)])
+
+
+def _last_wave(regular: list[Task]) -> tuple[str, int]:
+    ordered = sorted(regular, key=lambda task: task.position)
+    return (ordered[-1].phase, ordered[-1].wave) if ordered else ("", 0)
 
 
 def _after_failure(regular: list[Task], on_failure: list[Task]) -> Run | Wait | Finish:

@@ -9,7 +9,7 @@ in between is not lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from autostack.gitops import events, operation, project, pruning, status
@@ -38,7 +38,7 @@ from autostack.gitops.plan import (
     Run,
     Task,
     next_step,
-    progress,
+    progressed,
 )
 from autostack.gitops.source import Mirrors
 from autostack.gitops.sync import Sync
@@ -250,7 +250,7 @@ class Reconciler:
             if ending is not None:
                 after = {**after, "operationState": operation.with_tasks(state, ending.tasks, "")}
                 return await self._finish(after, problems, ending.phase, ending.message, final=ending.final)
-            tasks = [replace(task, outcome=progress(task)) for task in tasks]
+            tasks = progressed(tasks)
             step = next_step(tasks)
             if isinstance(step, Run):
                 state, moved = await self._run(sync, step, tasks, state)

@@ -11,26 +11,41 @@ import hashlib
 import io
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from autostack.gitops.application import Source
+from autostack.gitops.credentials import Access
 from autostack.gitops.errors import ManifestError, RepositoryError
 from autostack.gitops.git import Git, check_url, shown_url
+from autostack.gitops.guard.bump import BUMP_TRAILER, REVERT_TRAILER, LogEntry
 
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_RELEASES = 500
 _REFSPECS = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/autostack/HEAD")
 
 
 class Mirrors:
     """The mirrors below one cache folder; one git at a time in each."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, access: Callable[[str], Access] = lambda _: Access()) -> None:
         self.cache = cache
+        self._access = access
         self._locks: dict[str, asyncio.Lock] = {}
 
+    def git(self, url: str, folder: Path) -> Git:
+        """git with the right to reach `url`, in some folder."""
+        return Git(folder, home=self.cache, access=self._access(url))
+
     def _git(self, url: str) -> Git:
-        folder = self.cache / "mirrors" / hashlib.sha256(url.encode()).hexdigest()[:16]
-        return Git(folder, home=self.cache)
+        return self.git(url, self.cache / "mirrors" / hashlib.sha256(url.encode()).hexdigest()[:16])
+
+    def tidy(self) -> None:
+        """Remove what a killed process left behind; only for who has the cache to themselves."""
+        for lock in (self.cache / "mirrors").glob("**/*.lock"):
+            lock.unlink(missing_ok=True)
+        for folder in (*self.cache.glob("revert-*"), *self.cache.glob("trees/*.partial")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     async def fetch(self, url: str) -> None:
         """Bring the mirror up to date; RepositoryError when the repository does not answer."""
@@ -72,9 +87,14 @@ class Mirrors:
             f"{shown_url(url)} has no revision {revision!r}; give a branch, a tag or a commit"
         )
 
-    async def message(self, url: str, commit: str) -> str:
-        """The commit's message."""
-        return await self._git(url).text("show", "--no-patch", "--format=%B", commit)
+    async def releases(self, url: str, revision: str) -> list[LogEntry]:
+        """The newest bump and revert commits up to a revision, newest first."""
+        pattern = f"^({BUMP_TRAILER}|{REVERT_TRAILER}): "
+        shown = await self._git(url).text(
+            "log", f"-{_RELEASES}", "--format=%H%n%B%x00", "--extended-regexp", f"--grep={pattern}", revision
+        )
+        entries = (entry.strip().partition("\n") for entry in shown.split("\0"))
+        return [LogEntry(commit, message) for commit, _, message in entries if commit]
 
     async def metadata(self, url: str, commit: str) -> dict[str, str]:
         """Author, date (ISO 8601) and subject of a commit."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness.gitops_loop import Origin
 
 from autostack.gitops.application import Directory, Source
+from autostack.gitops.errors import NothingEarlierError, RevertError
 from autostack.gitops.guard.bump import Release
 from autostack.gitops.guard.revert import revert
+from autostack.gitops.source import Mirrors
+
+Revert = Callable[..., Coroutine[Any, Any, str]]
 
 OLD, NEW = "a" * 64, "b" * 64
 WORKER = Release("worker-node", "v0.2", f"sha256:{NEW}")
@@ -22,18 +28,23 @@ def manifests(worker: str, result: str) -> dict[str, Any]:
     }
 
 
-def bumped(folder: Path) -> tuple[Origin, Source, str]:
+def bumped(folder: Path) -> tuple[Origin, Revert, str, str]:
     origin = Origin.create(folder)
-    origin.push(manifests(f"v0.1@sha256:{OLD}", f"v0.1@sha256:{OLD}"))
+    first = origin.push(manifests(f"v0.1@sha256:{OLD}", f"v0.1@sha256:{OLD}"))
     trailers = f"Autostack-Bump: worker-node v0.2 sha256:{NEW}\nAutostack-Bump: result-node v0.2 sha256:{NEW}"
     bump = origin.push(manifests(f"v0.2@sha256:{NEW}", f"v0.2@sha256:{NEW}"), f"Bump\n\n{trailers}")
-    return origin, Source(origin.url, "manifests", "main", Directory(), {}), bump
+    source, mirrors = Source(origin.url, "manifests", "main", Directory(), {}), Mirrors(folder)
+
+    async def reverting(deployed: list[str], why: str = "bad") -> str:
+        return await revert(mirrors, source, bump, {WORKER: why}, deployed)
+
+    return origin, reverting, first, bump
 
 
 async def test_only_the_broken_app_is_reverted_on_the_newest_tip(tmp_path: Path) -> None:
-    origin, source, bump = bumped(tmp_path)
+    origin, reverting, first, bump = bumped(tmp_path)
     origin.push({"other.yaml": "x: 1\n"}, "someone else's change")
-    made = await revert(source, bump, {WORKER: "P95 900 ms is over 500 ms"}, tmp_path)
+    made = await reverting([first], "P95 900 ms is over 500 ms")
     origin.git("pull", "-q", "origin", "main")
     assert origin.git("rev-parse", "HEAD") == made
     folder = origin.checkout / "manifests"
@@ -44,12 +55,29 @@ async def test_only_the_broken_app_is_reverted_on_the_newest_tip(tmp_path: Path)
 
 
 async def test_a_bump_is_reverted_once(tmp_path: Path) -> None:
-    _, source, bump = bumped(tmp_path)
-    assert await revert(source, bump, {WORKER: "bad"}, tmp_path)
-    assert await revert(source, bump, {WORKER: "bad"}, tmp_path) == ""
+    _, reverting, first, _ = bumped(tmp_path)
+    assert await reverting([first])
+    assert await reverting([first]) == ""
 
 
 async def test_a_version_that_was_replaced_since_is_left_alone(tmp_path: Path) -> None:
-    origin, source, bump = bumped(tmp_path)
+    origin, reverting, first, _ = bumped(tmp_path)
     origin.push(manifests(f"v0.3@sha256:{OLD}", f"v0.2@sha256:{NEW}"), "next")
-    assert await revert(source, bump, {WORKER: "bad"}, tmp_path) == ""
+    assert await reverting([first]) == ""
+
+
+async def test_the_first_release_of_all_is_not_reverted_to_what_never_ran(tmp_path: Path) -> None:
+    origin, reverting, _, bump = bumped(tmp_path)
+    with pytest.raises(NothingEarlierError, match="no earlier release was deployed here"):
+        await reverting([bump])
+    assert origin.git("ls-remote", "origin", "main").split()[0] == bump
+
+
+async def test_a_repository_that_is_away_is_asked_again(tmp_path: Path) -> None:
+    origin, reverting, first, _ = bumped(tmp_path)
+    away = origin.bare.with_name("away")
+    origin.bare.rename(away)
+    with pytest.raises(RevertError):
+        await reverting([first])
+    away.rename(origin.bare)
+    assert await reverting([first])

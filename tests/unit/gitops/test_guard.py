@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from autostack.gitops.errors import SpecError
-from autostack.gitops.guard.bump import Release, releases, restored, revert_message, reverted_commits
+from autostack.gitops.guard.bump import (
+    LogEntry,
+    Release,
+    latest_reverts,
+    releases,
+    restored,
+    revert_message,
+    reverted_commits,
+    standing,
+)
+from autostack.gitops.guard.kept import KEPT, is_kept, with_kept
 from autostack.gitops.guard.objective import Measured, Objective, judge, read
 from autostack.gitops.guard.prometheus import queries
 
@@ -57,8 +66,6 @@ WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
         (Measured(ready=False, failure="pod x keeps crashing"), 5, 0, "keeps crashing", True),
         (WELL, 20, 10, "", False),
         (WELL, 40, 30, "", True),
-        (Measured(ready=True, requests=1000, error_rate=0.2, p95_s=0.01), 20, 5, "error rate 20.0%", True),
-        (Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.9), 20, 5, "P95 900 ms", True),
         (Measured(ready=True, requests=3, error_rate=1.0, p95_s=9), 20, 5, "", False),
         (Measured(ready=False, requests=1000, error_rate=0.0, p95_s=0.01), 90, 20, "", False),
     ],
@@ -77,12 +84,76 @@ def test_without_prometheus_only_readiness_is_judged_and_that_is_said() -> None:
     assert "only readiness" in verdict.note
 
 
-def test_annotations_tune_the_objective_and_typing_errors_are_refused() -> None:
-    assert read({"guard.autostack.dev/max-p95": "2s", "other": "x"}).max_p95_s == 2
-    with pytest.raises(SpecError, match="max-p59 is unknown"):
-        read({"guard.autostack.dev/max-p59": "2s"})
-    with pytest.raises(SpecError, match="true or false"):
-        read({"guard.autostack.dev/enabled": "no"})
+SLOW = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.9)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [(SLOW, "P95 900 ms is over 500 ms"),
+     (Measured(ready=True, requests=1000, error_rate=0.2, p95_s=0.01), "error rate 20.0% is over 5.0%")],
+)  # fmt: skip
+def test_a_breach_breaks_a_release_once_it_has_lasted(seen: Measured, why: str) -> None:
+    first = judge(GOAL, seen, rollout_s=20, ready_for_s=1)
+    assert (first.broken, first.over, first.breach) == ("", False, why)
+    assert judge(GOAL, seen, rollout_s=25, ready_for_s=6, breached_for_s=5).broken == why
+
+
+def test_a_window_does_not_end_in_the_middle_of_a_breach() -> None:
+    assert not judge(GOAL, SLOW, rollout_s=60, ready_for_s=31, breached_for_s=2).over
+
+
+def test_annotations_tune_the_objective() -> None:
+    given = {"guard.autostack.dev/max-p95": "2s", "guard.autostack.dev/breach-for": "0s", "other": "x"}
+    goal, problems = read(given)
+    assert (goal.max_p95_s, goal.breach_for_s, problems) == (2, 0, [])
+    assert not read({"guard.autostack.dev/enabled": "false"})[0].enabled
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("max-p59", "2s"), ("enabled", "no"), ("window", "soon"), ("max-error-rate", "5%"),
+     ("max-error-rate", "7"), ("max-error-rate", "nan"), ("min-requests", "-1"), ("max-p95", "")],
+)  # fmt: skip
+def test_a_bad_annotation_is_told_and_its_default_holds(name: str, text: str) -> None:
+    goal, problems = read({f"guard.autostack.dev/{name}": text, "guard.autostack.dev/breach-for": "1s"})
+    assert goal == Objective(breach_for_s=1)
+    assert len(problems) == 1
+    assert f"guard.autostack.dev/{name}" in problems[0]
+
+
+def entry(number: int, message: str) -> LogEntry:
+    return LogEntry(f"{number:040x}", message)
+
+
+def named(release: Release) -> str:
+    return f"ghcr.io/auto-stack/{release.app}:{release.version}@{release.digest}"
+
+
+def test_the_release_that_the_manifests_name_is_found_below_later_commits() -> None:
+    old = Release("worker-node", "v0.4", f"sha256:{OLD}")
+    bump = f"Autostack-Bump: worker-node v0.4 sha256:{OLD}"
+    log = [entry(3, MESSAGE), entry(2, bump), entry(1, bump)]
+    assert standing(log, {"worker-node": named(WORKER)}) == {"worker-node": (log[0].commit, WORKER)}
+    assert standing(log, {"worker-node": named(old)}) == {"worker-node": (log[1].commit, old)}
+    assert standing(log, {"worker-node": "ghcr.io/auto-stack/worker-node:v9"}) == {}
+
+
+def test_a_revert_is_told_until_the_next_release_of_the_app() -> None:
+    reverting = entry(2, revert_message("d" * 40, {WORKER: "P95 900 ms is over 500 ms"}))
+    assert latest_reverts([reverting, entry(1, MESSAGE)]) == {
+        "worker-node": f"worker-node v0.5 was reverted by {reverting.commit[:12]}: P95 900 ms is over 500 ms"
+    }
+    assert latest_reverts([entry(3, MESSAGE), reverting]) == {}
+
+
+def test_what_was_kept_is_remembered_for_the_last_releases() -> None:
+    annotations: dict[str, str] = {}
+    for number in range(7):
+        annotations[KEPT] = with_kept(annotations, "worker-node", f"c{number}")
+    assert is_kept(annotations, "worker-node", "c6")
+    assert not is_kept(annotations, "worker-node", "c0")
+    assert not is_kept(annotations, "result-node", "c6")
+    assert not is_kept({KEPT: "no json"}, "worker-node", "c6")
 
 
 def test_the_queries_ask_about_the_releases_own_pods() -> None:

@@ -20,6 +20,7 @@ from autostack.gitops.plan import (
     Wait,
     next_step,
     progress,
+    progressed,
 )
 
 RUNS, DONE = Outcome(SYNCED, RUNNING), Outcome(SYNCED, SUCCEEDED)
@@ -114,6 +115,13 @@ def test_an_object_that_vanished_while_waited_for_is_an_error() -> None:
     found = progress(task("db", outcome=RUNS))
     assert found.phase == "Error"
     assert "missing" in found.message
+
+
+def test_an_object_of_the_last_wave_that_was_deleted_since_is_left_to_the_next_heal() -> None:
+    assert progress(task("db", outcome=RUNS), awaited=False).phase == SUCCEEDED
+    assert progress(task("job", hook=True, outcome=RUNS), awaited=False).phase == "Error"
+    first, last = progressed([task("a", outcome=RUNS), task("b", wave=1, outcome=RUNS)])
+    assert (first.outcome.phase, last.outcome.phase) == ("Error", SUCCEEDED)
 
 
 def test_a_degraded_object_fails_its_task() -> None:

@@ -8,7 +8,7 @@ alone: it is not ours any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 BUMP_TRAILER = "Autostack-Bump"
@@ -17,7 +17,11 @@ _BUMP = re.compile(
     rf"^{BUMP_TRAILER}:\s*(?P<app>[a-z0-9-]+)\s+(?P<version>v\S+)\s+(?P<digest>sha256:[0-9a-f]{{64}})\s*$",
     re.MULTILINE,
 )
-_REVERT = re.compile(rf"^{REVERT_TRAILER}:\s*(?P<commit>[0-9a-f]{{7,64}})\b", re.MULTILINE)
+_REVERT = re.compile(
+    rf"^{REVERT_TRAILER}:\s*(?P<commit>[0-9a-f]{{7,64}})\b"
+    r"(?:[ \t]+(?P<app>[a-z0-9-]+)[ \t]+(?P<version>v\S+)[ \t]*(?P<why>.*))?$",
+    re.MULTILINE,
+)
 _IMAGE = re.compile(
     r"(?P<repository>[a-z0-9.:/_-]+/(?P<app>[a-z0-9-]+)):(?P<version>v[\w.-]+)@(?P<digest>sha256:[0-9a-f]{64})"
 )
@@ -30,6 +34,42 @@ class Release:
     app: str
     version: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One commit of a branch: its hash and its whole message."""
+
+    commit: str
+    message: str
+
+
+def standing(log: Iterable[LogEntry], references: Mapping[str, str]) -> dict[str, tuple[str, Release]]:
+    """For each app the release that the manifests name now, with the newest bump commit that brought it.
+
+    `log` is newest first, `references` an image reference by app. An image that no bump brought is none.
+    """
+    found: dict[str, tuple[str, Release]] = {}
+    for entry in log:
+        for release in releases(entry.message):
+            is_named = references.get(release.app, "").endswith(f":{release.version}@{release.digest}")
+            if is_named and release.app not in found:
+                found[release.app] = (entry.commit, release)
+    return found
+
+
+def latest_reverts(log: Iterable[LogEntry]) -> dict[str, str]:
+    """For each app whose newest release is a reverted one: which, and why. The next release ends that."""
+    settled: set[str] = set()
+    found: dict[str, str] = {}
+    for entry in log:
+        for match in _REVERT.finditer(entry.message):
+            app = match["app"] or ""
+            if app and app not in settled:
+                found[app] = f"{app} {match['version']} was reverted by {entry.commit[:12]}: {match['why']}"
+                settled.add(app)
+        settled |= {release.app for release in releases(entry.message)}
+    return found
 
 
 def releases(message: str) -> list[Release]:

@@ -1,16 +1,17 @@
 """The objective of a release, and the verdict over what was measured; pure.
 
-A release breaks when it does not become ready, or when error rate or P95 of its own pods is beyond the
-limit. What was not measured is not judged, and the verdict says so: silence is not success.
+A release breaks when it does not become ready, or when error rate or P95 of its own pods stays beyond the
+limit: one bad moment, such as a cold start on a busy machine, is no reason to revert. What was not measured
+is not judged, and the verdict says so: silence is not success.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from autostack.gitops import durations
-from autostack.gitops.errors import SpecError
 
 PREFIX = "guard.autostack.dev/"
 
@@ -25,6 +26,7 @@ class Objective:
     max_error_rate: float = 0.05
     max_p95_s: float = 0.5
     min_requests: int = 30
+    breach_for_s: float = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,12 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`broken` says why to revert, "" for no reason yet; `over` when the watch ends; `note` what was not
-    judged.
+    """`broken` says why to revert, "" for no reason yet; `breach` which limit is exceeded now; `over` when
+    the watch ends; `note` what was not judged.
     """
 
     broken: str = ""
+    breach: str = ""
     over: bool = False
     note: str = ""
 
@@ -57,36 +60,72 @@ ANNOTATIONS: dict[str, tuple[str, str]] = {
     "max-error-rate": ("share of answers with status 5xx that breaks a release", "0.05"),
     "max-p95": ("95th percentile of the answer time that breaks a release", "500ms"),
     "min-requests": ("requests in the window below which nothing is judged by traffic", "30"),
+    "breach-for": ("how long error rate or P95 must be over its limit to break a release", "5s"),
 }
 
 
-def read(annotations_found: Mapping[str, str]) -> Objective:
-    """The objective; SpecError names an annotation that cannot be read."""
-    given = {
-        name.removeprefix(PREFIX): text for name, text in annotations_found.items() if name.startswith(PREFIX)
-    }
-    for name in given:
-        if name not in ANNOTATIONS:
-            raise SpecError(f"annotation {PREFIX}{name} is unknown; there are {', '.join(ANNOTATIONS)}")
-    texts = {name: given.get(name, default) for name, (_, default) in ANNOTATIONS.items()}
-    if texts["enabled"] not in {"true", "false"}:
-        raise SpecError(f"annotation {PREFIX}enabled must be true or false, not {texts['enabled']!r}")
+def _boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+def _share(text: str) -> float:
     try:
-        return Objective(
-            enabled=texts["enabled"] == "true",
-            window_s=durations.seconds(texts["window"]),
-            ready_within_s=durations.seconds(texts["ready-within"]),
-            max_error_rate=float(texts["max-error-rate"]),
-            max_p95_s=durations.seconds(texts["max-p95"]),
-            min_requests=int(texts["min-requests"]),
-        )
-    except ValueError as error:
-        raise SpecError(f"annotations {PREFIX}…: {error}") from error
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share <= 1:
+        raise ValueError(f"{text!r} is no share between 0 and 1, e.g. 0.05")
+    return share
 
 
-def judge(objective: Objective, seen: Measured, *, rollout_s: float, ready_for_s: float) -> Verdict:
-    """The verdict now. `rollout_s` since the rollout began, `ready_for_s` since the release became ready
-    (0 = not yet).
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "enabled": ("enabled", _boolean),
+    "window": ("window_s", durations.seconds),
+    "ready-within": ("ready_within_s", durations.seconds),
+    "max-error-rate": ("max_error_rate", _share),
+    "max-p95": ("max_p95_s", durations.seconds),
+    "min-requests": ("min_requests", _count),
+    "breach-for": ("breach_for_s", durations.seconds),
+}
+
+
+def read(annotations_found: Mapping[str, str]) -> tuple[Objective, list[str]]:
+    """The objective, and a sentence for each annotation that cannot be read.
+
+    Such a one counts as absent: a typing error must not switch the guard off, and it must be seen.
+    """
+    goal, problems = Objective(), []
+    for name, text in sorted(annotations_found.items()):
+        if not name.startswith(PREFIX):
+            continue
+        known = _FIELDS.get(name.removeprefix(PREFIX))
+        if known is None:
+            problems.append(
+                f"annotation {name} is unknown and has no effect; there are {', '.join(ANNOTATIONS)}"
+            )
+            continue
+        field, parse = known
+        try:
+            goal = replace(goal, **{field: parse(text)})
+        except ValueError as error:
+            default = ANNOTATIONS[name.removeprefix(PREFIX)][1]
+            problems.append(f"annotation {name}: {error}; its default {default} holds")
+    return goal, problems
+
+
+def judge(
+    objective: Objective, seen: Measured, *, rollout_s: float, ready_for_s: float, breached_for_s: float = 0
+) -> Verdict:
+    """The verdict now. `rollout_s` since the rollout began, `ready_for_s` since the release became ready (0 =
+    not yet), `breached_for_s` since the present breach was first seen.
     """
     if seen.failure:
         return Verdict(broken=seen.failure, over=True)
@@ -94,18 +133,22 @@ def judge(objective: Objective, seen: Measured, *, rollout_s: float, ready_for_s
         if rollout_s > objective.ready_within_s:
             return Verdict(broken=f"it was not ready within {objective.ready_within_s:g} s", over=True)
         return Verdict()
-    if seen.requests is None:
-        note = "Prometheus did not answer: only readiness was judged"
-    elif seen.requests < objective.min_requests:
-        note = (
-            f"{seen.requests:.0f} requests are fewer than {objective.min_requests}: only readiness was judged"
-        )
-    else:
-        note = ""
-        if seen.error_rate is not None and seen.error_rate > objective.max_error_rate:
-            why = f"error rate {seen.error_rate:.1%} is over {objective.max_error_rate:.1%}"
-            return Verdict(broken=why, over=True)
-        if seen.p95_s is not None and seen.p95_s > objective.max_p95_s:
-            why = f"P95 {seen.p95_s * 1000:.0f} ms is over {objective.max_p95_s * 1000:.0f} ms"
-            return Verdict(broken=why, over=True)
+    breach, note = _traffic(objective, seen)
+    if breach:
+        is_lasting = breached_for_s >= objective.breach_for_s
+        return Verdict(broken=breach if is_lasting else "", breach=breach, over=is_lasting)
     return Verdict(over=ready_for_s >= objective.window_s, note=note)
+
+
+def _traffic(objective: Objective, seen: Measured) -> tuple[str, str]:
+    """The limit that is exceeded, and what could not be judged."""
+    if seen.requests is None:
+        return "", "Prometheus did not answer: only readiness was judged"
+    if seen.requests < objective.min_requests:
+        few = f"{seen.requests:.0f} requests are fewer than {objective.min_requests}"
+        return "", f"{few}: only readiness was judged"
+    if seen.error_rate is not None and seen.error_rate > objective.max_error_rate:
+        return f"error rate {seen.error_rate:.1%} is over {objective.max_error_rate:.1%}", ""
+    if seen.p95_s is not None and seen.p95_s > objective.max_p95_s:
+        return f"P95 {seen.p95_s * 1000:.0f} ms is over {objective.max_p95_s * 1000:.0f} ms", ""
+    return "", ""

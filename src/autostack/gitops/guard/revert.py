@@ -1,7 +1,8 @@
 """Writes the revert commit: in a clone of its own, on the newest tip, and once for a bump commit.
 
 A push that lost the race is made again on the new tip. Whether a commit was reverted already is asked of
-Git itself, so neither a crash nor a second controller makes a second revert.
+Git itself, so neither a crash nor a second controller makes a second revert. And only what was deployed
+here before is gone back to: the first release of all has nothing behind it, however badly it does.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import tempfile
 from pathlib import Path
 
 from autostack.gitops.application import Source
-from autostack.gitops.errors import RepositoryError, RevertError
+from autostack.gitops.errors import NothingEarlierError, RepositoryError, RevertError
 from autostack.gitops.git import Git, check_url
 from autostack.gitops.guard.bump import Release, image_references, restored, revert_message, reverted_commits
+from autostack.gitops.source import Mirrors
 
 _ATTEMPTS = 5
 _AUTHOR = {
@@ -24,14 +26,21 @@ _AUTHOR = {
 }
 
 
-async def revert(source: Source, commit: str, broken: dict[Release, str], cache: Path) -> str:
-    """Push the revert and return its commit; "" when the bump is reverted or superseded already."""
+async def revert(
+    mirrors: Mirrors, source: Source, commit: str, broken: dict[Release, str], deployed: list[str]
+) -> str:
+    """Push the revert and return its commit; "" when the bump is reverted or superseded already.
+
+    `deployed` are the revisions that were synced before. RevertError: try again later;
+    NothingEarlierError: it cannot be done.
+    """
     check_url(source.repo_url)
-    folder = Path(tempfile.mkdtemp(prefix="revert-", dir=cache))
-    git = Git(folder, home=cache)
+    folder = Path(tempfile.mkdtemp(prefix="revert-", dir=mirrors.cache))
     try:
+        git = mirrors.git(source.repo_url, folder)
         await git.run("clone", "--quiet", "--no-tags", "--", source.repo_url, ".")
         branch = await _branch(git, source.target_revision)
+        await _require_earlier(git, commit, deployed)
         for _ in range(_ATTEMPTS):
             await git.run("fetch", "--quiet", "origin", branch)
             await git.run("checkout", "--quiet", "--detach", "FETCH_HEAD")
@@ -71,10 +80,22 @@ async def _branch(git: Git, revision: str) -> str:
     try:
         await git.run("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{revision}")
     except RepositoryError as error:
-        raise RevertError(
+        raise NothingEarlierError(
             f"targetRevision {revision} is no branch: there is nothing to push a revert to"
         ) from error
     return revision
+
+
+async def _require_earlier(git: Git, commit: str, deployed: list[str]) -> None:
+    for revision in reversed(deployed):
+        try:
+            await git.run("merge-base", "--is-ancestor", revision, f"{commit}^")
+        except RepositoryError:
+            continue
+        return
+    raise NothingEarlierError(
+        "no earlier release was deployed here, so there is nothing to go back to; fix it forward"
+    )
 
 
 async def _restore(git: Git, path: str, commit: str, broken: dict[Release, str]) -> bool:

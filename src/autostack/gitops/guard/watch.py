@@ -1,44 +1,61 @@
 """Watches the releases of one application: looks when the cluster changes and every second, acts once.
 
-The watch begins when a bump commit is what the application is at, and ends with the window, a revert, or a
-newer release of the same app. After a restart the same commit is watched again from its rollout's age in
-the status.
+Under watch is every release that the manifests name now and that was not judged yet, so no release slips
+through between two pushes, and one that a revert brings back is judged in its turn. That a release was
+kept is an annotation on the Application, that it was reverted is in Git: a restart asks them and forgets
+nothing. Only time in which the guard watches counts, so a system that was down is not blamed for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import httpx2
 
 from autostack.gitops import events
+from autostack.gitops.api import APPLICATIONS
 from autostack.gitops.application import Application, parse
-from autostack.gitops.errors import GitopsError, RepositoryError, SpecError, UnreachableError
+from autostack.gitops.desired import Rendered
+from autostack.gitops.errors import (
+    GitopsError,
+    NothingEarlierError,
+    RevertError,
+    SpecError,
+    UnreachableError,
+)
 from autostack.gitops.guard import objective, prometheus, rollout
-from autostack.gitops.guard.bump import Release, releases
+from autostack.gitops.guard.bump import Release, image_references, latest_reverts, standing
+from autostack.gitops.guard.kept import KEPT, is_kept, with_kept
 from autostack.gitops.guard.revert import revert
 from autostack.gitops.metrics import REVERTS
-from autostack.gitops.moments import parsed
-from autostack.gitops.objects import Object, annotations_of
+from autostack.gitops.objects import Object, annotations_of, metadata
 from autostack.gitops.reconcile import Reconciler, World
 
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
+_REVERT_RETRY_S = 10.0
 
 
 @dataclass
 class _Watch:
-    """One release under watch."""
+    """One release under watch; moments are those of our own looks."""
 
     commit: str
     release: Release
-    began: datetime
+    present_since: datetime | None = None
     ready_since: datetime | None = None
+    breach_since: datetime | None = None
+    failed_at: datetime | None = None
+    trouble: str = ""
     over: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.release.app} {self.release.version}"
 
 
 class ReleaseGuard:
@@ -48,7 +65,8 @@ class ReleaseGuard:
         self._world, self._reconciler, self._url = world, reconciler, prometheus_url
         self._changed = asyncio.Event()
         self._watches: dict[str, _Watch] = {}
-        self._revision = ""
+        self._looked_at: Rendered | None = None
+        self._reverted: dict[str, str] = {}
 
     def look(self) -> None:
         """Something changed in the cluster."""
@@ -58,7 +76,7 @@ class ReleaseGuard:
         """Guard until cancelled. What goes wrong here is told, and never stops the syncing."""
         async with httpx2.AsyncClient(timeout=3, trust_env=False) as http:
             while True:
-                is_watching = any(not watch.over for watch in self._watches.values())
+                is_watching = any(watch.present_since and not watch.over for watch in self._watches.values())
                 try:
                     async with asyncio.timeout(_LOOK_S if is_watching else None):
                         await self._changed.wait()
@@ -68,11 +86,10 @@ class ReleaseGuard:
                 try:
                     await self._turn(http)
                 except GitopsError as error:
-                    log.warning(
-                        "guard",
-                        extra={"fields": {"application": self._reconciler.key.name, "error": str(error)}},
-                    )
+                    fields = {"application": self._reconciler.key.name, "error": str(error)}
+                    log.warning("guard", extra={"fields": fields})
                     await asyncio.sleep(_LOOK_S)
+                    self._changed.set()
 
     async def _turn(self, http: httpx2.AsyncClient) -> None:
         obj = self._world.live.objects.get(self._reconciler.key)
@@ -80,13 +97,16 @@ class ReleaseGuard:
         if obj is None or current is None:
             return
         try:
-            app, goal = parse(obj), objective.read(annotations_of(obj))
+            app = parse(obj)
         except SpecError:
             return  # the reconciler shows it as a condition
+        goal, problems = objective.read(annotations_of(obj))
         if not goal.enabled:
             self._watches.clear()
+            self._looked_at = None
+            self._tell(problems)
             return
-        await self._begin(app, obj, current.revision)
+        await self._begin(app, obj, current)
         broken: dict[str, dict[Release, str]] = {}
         for watch in [watch for watch in self._watches.values() if not watch.over]:
             reason = await self._judge(http, obj, goal, watch)
@@ -94,40 +114,56 @@ class ReleaseGuard:
                 broken.setdefault(watch.commit, {})[watch.release] = reason
         for commit, found in broken.items():
             await self._revert(app, obj, commit, found)
+        troubles = [watch.trouble for watch in self._watches.values() if watch.trouble]
+        self._tell([*problems, *self._reverted.values(), *troubles])
 
-    async def _begin(self, app: Application, obj: Object, revision: str) -> None:
-        if revision == self._revision:
+    def _tell(self, notes: list[str]) -> None:
+        note = "; ".join(notes)
+        if note != self._reconciler.guard_note:
+            self._reconciler.guard_note = note
+            self._reconciler.wake()
+
+    async def _begin(self, app: Application, obj: Object, current: Rendered) -> None:
+        """Watch what the manifests name since they changed."""
+        if current is self._looked_at:
             return
-        message = await self._world.mirrors.message(app.source.repo_url, revision)
-        for release in releases(message):
-            began = self._world.now()
-            state = (obj.get("status") or {}).get("operationState") or {}
-            if (state.get("syncResult") or {}).get("revision") == revision:
-                began = parsed(state["startedAt"])
-            self._watches[release.app] = _Watch(revision, release, began)
-        self._revision = revision
+        history = await self._world.mirrors.releases(app.source.repo_url, current.revision)
+        named = image_references([json.dumps(manifest) for manifest in current.manifests])
+        watches: dict[str, _Watch] = {}
+        for name, (commit, release) in standing(history, named).items():
+            known = self._watches.get(name)
+            if known is not None and known.commit == commit:
+                watches[name] = known
+            elif not is_kept(annotations_of(obj), name, commit):
+                watches[name] = _Watch(commit, release)
+        self._watches, self._reverted, self._looked_at = watches, latest_reverts(history), current
 
     async def _judge(
         self, http: httpx2.AsyncClient, obj: Object, goal: objective.Objective, watch: _Watch
     ) -> str:
+        """Why the release must go, "" for no reason yet."""
         live, now = self._world.live, self._world.now()
+        if _since_s(watch.failed_at, now) < _REVERT_RETRY_S and watch.failed_at is not None:
+            return ""
         seen = rollout.seen(watch.release, live.objects, live.owned_by(self._reconciler.key.name))
         if not seen.present:
-            # Not rolled out yet, or replaced since: the operation's own state tells of a sync that fails.
-            watch.over = self._is_superseded(watch)
-            return ""
-        if seen.ready and watch.ready_since is None:
-            watch.ready_since = now
-        ready_for_s = (now - watch.ready_since).total_seconds() if watch.ready_since else 0.0
-        measured = await self._measure(http, watch, seen, ready_for_s)
+            return ""  # not rolled out yet: of a sync that fails its own operation tells
+        watch.present_since = watch.present_since or now
+        if seen.ready:
+            watch.ready_since = watch.ready_since or now
+        ready_for_s = _since_s(watch.ready_since, now)
         verdict = objective.judge(
-            goal, measured, rollout_s=(now - watch.began).total_seconds(), ready_for_s=ready_for_s
+            goal,
+            await self._measure(http, watch, seen, ready_for_s),
+            rollout_s=_since_s(watch.present_since, now),
+            ready_for_s=ready_for_s,
+            breached_for_s=_since_s(watch.breach_since, now),
         )
-        watch.over = verdict.over
+        watch.breach_since = (watch.breach_since or now) if verdict.breach else None
         if verdict.over and not verdict.broken:
-            name = f"{watch.release.app} {watch.release.version}"
+            await self._keep(obj, watch)
             note = f" ({verdict.note})" if verdict.note else ""
-            await events.record(self._world.api, obj, "ReleaseKept", f"{name} held its objective{note}")
+            await events.record(self._world.api, obj, "ReleaseKept", f"{watch.name} held its objective{note}")
         return verdict.broken
 
     async def _measure(
@@ -145,25 +181,44 @@ class ReleaseGuard:
         rate = (values["failures"] or 0.0) / requests if requests else None
         return objective.Measured(seen.ready, seen.failure, requests, rate, values["p95"])
 
-    def _is_superseded(self, watch: _Watch) -> bool:
-        return (self._world.now() - watch.began).total_seconds() > 600
+    async def _keep(self, obj: Object, watch: _Watch) -> None:
+        """Judged: a later controller does not judge it again."""
+        present = self._world.live.objects.get(self._reconciler.key, obj)
+        value = with_kept(annotations_of(present), watch.release.app, watch.commit)
+        body = {"metadata": {"annotations": {KEPT: value}}}
+        meta = metadata(obj)
+        self._world.live.observe(
+            await self._world.api.merge(APPLICATIONS, meta["name"], meta["namespace"], body)
+        )
+        watch.over = True
 
     async def _revert(self, app: Application, obj: Object, commit: str, broken: dict[Release, str]) -> None:
+        watches = [self._watches[release.app] for release in broken]
         names = "; ".join(f"{release.app} {release.version}: {why}" for release, why in broken.items())
         try:
-            made = await revert(app.source, commit, broken, self._cache())
-        except GitopsError as error:
-            await events.record(self._world.api, obj, "RevertFailed", f"{names}; {error}", warning=True)
-            for release in broken:
-                self._watches[release.app].over = not isinstance(error, RepositoryError)
-            raise
+            made = await revert(self._world.mirrors, app.source, commit, broken, _deployed(obj))
+        except (NothingEarlierError, RevertError) as error:
+            for watch in watches:
+                watch.over = isinstance(error, NothingEarlierError)
+                watch.failed_at, text = self._world.now(), f"{names}; not reverted: {error}"
+                if watch.trouble != text:
+                    watch.trouble = text
+                    await events.record(self._world.api, obj, "RevertFailed", text, warning=True)
+            return
+        for watch in watches:
+            watch.over = True
         if made:
             REVERTS.labels(app.name).inc()
-            self._reconciler.guard_note = f"{names}; reverted by {made[:12]}"
             await events.record(
                 self._world.api, obj, "ReleaseReverted", f"{names}; reverted by {made}", warning=True
             )
             self._reconciler.refresh()
 
-    def _cache(self) -> Path:
-        return self._world.mirrors.cache
+
+def _deployed(obj: Object) -> list[str]:
+    """The revisions that were deployed here."""
+    return [entry["revision"] for entry in (obj.get("status") or {}).get("history") or []]
+
+
+def _since_s(moment: datetime | None, now: datetime) -> float:
+    return 0.0 if moment is None else (now - moment).total_seconds()
