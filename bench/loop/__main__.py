@@ -1,7 +1,8 @@
 """From a push to the new version live on all replicas: test, build, push, bump, sync, rollout.
 
-The clock starts before `git push` and stops when every worker pod that stays is Ready with the new version
-and none of the old remains but those that drain. The rollout keeps all replicas ready throughout.
+The clock starts before `git push` and stops when the Deployment's rollout is complete: every replica runs the
+new version and is available, and of the old ones none is left but those that drain. All replicas stay ready
+throughout. Each push also gets a timeline, in seconds since it began.
 """
 
 from __future__ import annotations
@@ -13,86 +14,62 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from harness.stack import Stack
-from lightkube import AsyncClient, KubeConfig
-from lightkube.resources.core_v1 import Pod
+from rollout import watched
 
+APP = "worker-node"
 CHANGED = "worker-node/src/worker_node/__init__.py"
-WITHIN_S = 120.0
 
 
-def _image(pod: dict[str, Any]) -> str:
-    return str(pod["spec"]["containers"][0]["image"])
-
-
-def _ready(pod: dict[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-async def until_live(stack: Stack, old: set[str], replicas: int) -> float:
-    """The moment at which all replicas run another image than the old ones and are ready."""
-    client = AsyncClient(config=KubeConfig.from_file(str(stack.folder / "kubeconfig")))
-    pods: dict[str, dict[str, Any]] = {}
-    async with asyncio.timeout(WITHIN_S):
-        watch = client.watch(Pod, namespace="auto-stack", labels={"app.kubernetes.io/name": "worker-node"})
-        async for event, pod in watch:
-            document = pod.to_dict()
-            pods[document["metadata"]["name"]] = document
-            if event == "DELETED" or document["metadata"].get("deletionTimestamp"):
-                del pods[document["metadata"]["name"]]
-            new = [one for one in pods.values() if _image(one) not in old]
-            if len(new) == len(pods) == replicas and all(map(_ready, new)):
-                return time.monotonic()
-    raise TimeoutError
-
-
-def measure(pushes: int) -> list[float]:
-    """Seconds of each push."""
+def measure(pushes: int) -> list[dict[str, float]]:
+    """The timeline of each push; one more goes ahead to fill caches that every later push has."""
     stack = Stack.create()
-    times: list[float] = []
+    timelines: list[dict[str, float]] = []
     try:
         stack.up()
         with tempfile.TemporaryDirectory() as folder:
             clone = stack.clone(Path(folder) / "clone")
-            for number in range(pushes):
+            for number in range(pushes + 1):
                 stack.wait_until_good()
-                times.append(_push_once(stack, clone, number))
+                timeline = asyncio.run(_push(stack, clone, number))
+                if number:
+                    timelines.append(timeline)
     finally:
         stack.remove()
-    return times
+    return timelines
 
 
-def _push_once(stack: Stack, clone: Path, number: int) -> float:
-    pods = stack.objects("pods", "-n", "auto-stack", "-l", "app.kubernetes.io/name=worker-node")["items"]
+async def _push(stack: Stack, clone: Path, number: int) -> dict[str, float]:
     stack.git(clone, "pull", "-q", "--rebase", "origin", "main")
     changed = clone / CHANGED
     changed.write_text(changed.read_text() + f"# push {number}\n")
     stack.git(clone, "commit", "-qam", f"Push {number}")
-
-    async def race() -> float:
-        watching = asyncio.create_task(until_live(stack, set(map(_image, pods)), len(pods)))
-        began = time.monotonic()
+    async with watched(stack.folder / "kubeconfig", APP) as rollout:
+        began_s = time.time()
         await asyncio.to_thread(stack.git, clone, "push", "-q", "origin", "HEAD:main")
-        return await watching - began
-
-    return round(asyncio.run(race()), 2)
+        rollout.moments["push returns"] = time.time()
+    run = stack.run_of(stack.git(clone, "rev-parse", "HEAD"))
+    moments = rollout.moments | {"queued": run["queued_s"], "run starts": run["started_s"], **run["steps"]}
+    order = sorted(moments.items(), key=lambda one: one[1])
+    return {name: round(moment - began_s, 2) for name, moment in order}
 
 
 def main() -> None:
     """Print the median."""
     parser = argparse.ArgumentParser(prog="autostack bench loop", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--pushes", type=int, default=3, help="pushes to time, one after the other")
+    parser.add_argument("--pushes", type=int, default=5, help="pushes to time, one after the other")
     arguments = parser.parse_args()
-    times = measure(arguments.pushes)
-    figures = {"push_to_live_s": median(times), "pushes_s": times}
+    timelines = measure(arguments.pushes)
+    live = [timeline["live"] for timeline in timelines]
     if arguments.json:
-        print(json.dumps(figures))
-    else:
-        print(f"push to live on all replicas: {figures['push_to_live_s']} s (of {times})")
+        print(json.dumps({"push_to_live_s": median(live), "pushes_s": live, "timelines": timelines}))
+        return
+    for name in timelines[0]:
+        found = [timeline[name] for timeline in timelines if name in timeline]
+        print(f"{median(found):7.2f} s  {name}")
+    print(f"push to live on all replicas: {median(live)} s (of {live})")
 
 
 main()

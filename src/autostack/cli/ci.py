@@ -67,8 +67,7 @@ def test(
         if head is not None:
             folder = Path(scratch) / "checkout"
             repository.checkout(repository.commit(head), folder)
-        environments = Path(scratch) / "environments"
-        if not run_tests(folder, name, environments=environments, log=sys.stdout.buffer):
+        if not run_tests(folder, name, kept=Path(scratch) / "kept", log=sys.stdout.buffer):
             typer.echo(f"{name} has no unit tests")
 
 

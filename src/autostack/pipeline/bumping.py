@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from autostack.errors import UsageError
 from autostack.pipeline.errors import PushRejectedError
-from autostack.pipeline.git import Identity, Repository
+from autostack.pipeline.git import Branch, Identity, Repository
 from autostack.pipeline.planning import last_releases
 from autostack.pipeline.release import bump_commit
 from autostack.pipeline.releases import Release
@@ -25,21 +25,22 @@ def bump_images(
     """One commit on the remote's branch that sets these images; None when all were overtaken by newer
     commits.
     """
+    target = Branch(repository, branch, remote)
     source = repository.commit(source)
     wanted = [_release(image, source) for image in images]
     for _ in range(_TRIES):
-        tip = repository.tip(remote, branch)
+        tip = target.tip()
         current = last_releases(repository, tip)
         fresh = [one for one in wanted if not _overtaken(repository, current.get(one.app), source)]
         if not fresh:
             return None
         commit = bump_commit(repository, tip, fresh, author)
         try:
-            repository.push(remote, commit, branch)
+            target.advance(tip, commit)
         except PushRejectedError:
             continue
         return commit
-    raise PushRejectedError(f"{branch} of {remote} moved {_TRIES} times in a row; run again")
+    raise PushRejectedError(f"{target} moved {_TRIES} times in a row; run again")
 
 
 def parse_author(text: str | None) -> Identity:

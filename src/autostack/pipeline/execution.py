@@ -9,6 +9,7 @@ executed again.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ from autostack.pipeline.images.build import BuiltImage, build_image, push_image
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.locks import exclusive
 from autostack.pipeline.manifest import Pinned
+from autostack.pipeline.notify import request_refresh
 from autostack.pipeline.places import Places
 from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, AppPlan, Plan
 from autostack.pipeline.planning import plan_commit, snapshot
-from autostack.pipeline.release import Target, missing_images, release
+from autostack.pipeline.release import Target, expected_image, missing_images, release
 from autostack.pipeline.releases import Release
 from autostack.pipeline.runs import Run
 from autostack.pipeline.testing import run_tests
@@ -33,11 +35,14 @@ _WORKERS = 4
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run: per application its state and, when released, its version and digest."""
+    """What came of a run: per application its state and, when released, its version and digest; and when each
+    step was done, Unix seconds.
+    """
 
     apps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     bump: str | None = None
     failures: tuple[str, ...] = ()
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def green(self) -> bool:
@@ -55,6 +60,7 @@ class Execution:
     places: Places
     log: IO[bytes]
     say: Callable[[str], None]
+    steps: dict[str, float] = field(default_factory=dict)
 
     def run(self, run: Run) -> Outcome:
         """Execute one run; raises PipelineError when something other than a test stood in its way."""
@@ -64,18 +70,23 @@ class Execution:
             return Outcome()
         for one in plan.apps:
             self.say(f"planned {one.summary()}")
+        self._reach("planned")
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="ci") as pool:
-            builds = {app: pool.submit(self._warm, run.head, app) for app in plan.builds()}
+            builds = {app: pool.submit(self._build_ahead, run, app) for app in plan.builds()}
             failures = self._test(run, plan, pool)
+            self._reach("tested")
             if failures:
                 for build in builds.values():
                     build.cancel()
-                return _stopped(plan, failures)
-            for app, build in builds.items():
-                self._built(app, build)
+                return _stopped(plan, failures, self.steps)
+            images = {app: self._built(app, build) for app, build in builds.items()}
+            self._reach("built")
         if not plan.builds():
-            return Outcome({app: {"state": "tested"} for app in plan.tests()})
-        return self._release(run, plan)
+            return Outcome({app: {"state": "tested"} for app in plan.tests()}, steps=self.steps)
+        return self._release(run, plan, images)
+
+    def _reach(self, step: str) -> None:
+        self.steps[step] = round(time.time(), 3)
 
     def _plan(self, run: Run) -> Plan:
         plan = plan_commit(self.target.repository, run.head, base=run.base, only=run.only)
@@ -107,18 +118,18 @@ class Execution:
     def _test_app(self, folder: Path, planned: AppPlan) -> str | None:
         app, reasons = planned.app, planned.build or planned.test
         changed = None if reasons in (NEVER_BUILT, ASKED_FOR) else reasons
-        environments = self.places.ci / "environments"
         try:
-            tested = run_tests(folder, app, environments=environments, log=self.log, changed=changed)
+            tested = run_tests(folder, app, kept=self.places.ci / "kept", log=self.log, changed=changed)
         except TestsFailedError as error:
             self.say(str(error))
             return str(error)
         self.say(f"the tests of {app} are green" if tested else f"{app} has no unit tests")
         return None
 
-    def _warm(self, head: str, app: str) -> None:
-        """Build ahead of the version's choice what does not depend on it: the layers."""
-        self._build(head, app, "v0.0")
+    def _build_ahead(self, run: Run, app: str) -> BuiltImage:
+        """Build beside the tests, for the version that will be chosen unless somebody else takes it."""
+        expected = expected_image(self.target, run.head, app, initial=run.initial)
+        return self._build(run.head, app, str(expected.version))
 
     def _build(self, head: str, app: str, version: str) -> BuiltImage:
         return build_image(
@@ -130,28 +141,38 @@ class Execution:
             cache=self.places.cache,
         )
 
-    def _built(self, app: str, build: Future[None]) -> None:
-        build.result()
+    def _built(self, app: str, build: Future[BuiltImage]) -> BuiltImage:
+        image = build.result()
         self.say(f"layers of {app} are built")
+        return image
 
-    def _release(self, run: Run, plan: Plan) -> Outcome:
+    def _release(self, run: Run, plan: Plan, images: Mapping[str, BuiltImage]) -> Outcome:
         def make_image(app: str, pinned: Pinned) -> str:
-            image = self._build(run.head, app, str(pinned.version))
+            image = images[app]
+            if image.subject.version != str(pinned.version):
+                image = self._build(run.head, app, str(pinned.version))
             push_image(image, Layout(self.places.built / app), self.target.layout(pinned))
             self.say(f"pushed {pinned.repository}:{pinned.version} ({image.digest})")
+            self._reach("pushed")
             return image.digest
 
         with exclusive(self.places.ci / "release.lock"):
             releases = release(self.target, run.head, plan.builds(), make_image, initial=run.initial)
-        return _released(plan, releases, self.say)
+        self._reach("released")
+        if releases:
+            self.say(request_refresh(self.places.kubeconfig))
+        return _released(plan, releases, self.say, self.steps)
 
 
-def _stopped(plan: Plan, failures: tuple[str, ...]) -> Outcome:
+def _stopped(plan: Plan, failures: tuple[str, ...], steps: Mapping[str, float]) -> Outcome:
     red = {app for app in plan.tests() if any(f"tests of {app} " in message for message in failures)}
-    return Outcome({app: {"state": "red" if app in red else "held"} for app in plan.tests()}, None, failures)
+    apps = {app: {"state": "red" if app in red else "held"} for app in plan.tests()}
+    return Outcome(apps, None, failures, steps)
 
 
-def _released(plan: Plan, releases: tuple[Release, ...], say: Callable[[str], None]) -> Outcome:
+def _released(
+    plan: Plan, releases: tuple[Release, ...], say: Callable[[str], None], steps: Mapping[str, float]
+) -> Outcome:
     apps: dict[str, Mapping[str, str]] = {app: {"state": "tested"} for app in plan.tests()}
     apps |= {app: {"state": "superseded"} for app in plan.builds()}
     apps |= {one.app: {"state": "released", "version": one.version, "digest": one.digest} for one in releases}
@@ -160,4 +181,4 @@ def _released(plan: Plan, releases: tuple[Release, ...], say: Callable[[str], No
         say("superseded: a newer commit has been released already")
     else:
         say(f"released {', '.join(f'{one.app} {one.version}' for one in releases)} in {bump[:12]}")
-    return Outcome(apps, bump)
+    return Outcome(apps, bump, steps=steps)

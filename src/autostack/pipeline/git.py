@@ -16,6 +16,12 @@ from pathlib import Path
 from autostack.pipeline.errors import GitError, PushRejectedError
 
 _MESSAGE_LIMIT = 600
+# For a reference that somebody else is writing; by itself git gives up after 100 ms.
+_PATIENCE = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "core.filesRefLockTimeout",
+    "GIT_CONFIG_VALUE_0": "10000",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +128,54 @@ class Repository:
         self.run("checkout-index", "--all", "--force", f"--prefix={folder}/", env=place)
         index.unlink(missing_ok=True)
 
-    def tip(self, remote: str, branch: str) -> str:
-        """The branch's commit at the remote, with its objects fetched."""
-        line = self.text("ls-remote", "--exit-code", remote, f"refs/heads/{branch}")
-        commit = line.split()[0]
-        if not self.has_commit(commit):
-            self.run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"refs/heads/{branch}")
-        return commit
-
-    def push(self, remote: str, commit: str, branch: str) -> None:
-        """Fast-forward the remote's branch; raises PushRejectedError when it has moved."""
-        try:
-            self.run("push", "--quiet", "--porcelain", remote, f"{commit}:refs/heads/{branch}")
-        except GitError as error:
-            if self.is_ancestor(self.tip(remote, branch), commit):
-                raise
-            raise PushRejectedError(f"{branch} of {remote} has moved: {error}") from error
-
     def write_note(self, ref: str, commit: str, content: str, identity: Identity) -> None:
         """Set the note of a commit; the last writer wins."""
         env = identity_environment(identity)
         self.run("notes", f"--ref={ref}", "add", "--force", "--message", content, commit, env=env)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch that commits are added to: of a remote, or (without one) of the repository itself."""
+
+    repository: Repository
+    name: str
+    remote: str | None = None
+
+    def tip(self) -> str:
+        """The branch's commit, with its objects here."""
+        if self.remote is None:
+            return self.repository.commit(f"refs/heads/{self.name}")
+        reference = f"refs/heads/{self.name}"
+        line = self.repository.text("ls-remote", "--exit-code", self.remote, reference)
+        commit = line.split()[0]
+        if not self.repository.has_commit(commit):
+            options = ("--quiet", "--no-tags", "--no-write-fetch-head")
+            self.repository.run("fetch", *options, self.remote, reference)
+        return commit
+
+    def advance(self, old: str, new: str) -> None:
+        """Move the branch from `old` to its descendant `new`; raises PushRejectedError when it is elsewhere.
+
+        In the repository itself that is a compare-and-swap, and no hook hears of it.
+        """
+        reference = f"refs/heads/{self.name}"
+        try:
+            if self.remote is None:
+                self.repository.run("update-ref", reference, new, old)
+            else:
+                self.repository.run("push", "--quiet", "--porcelain", self.remote, f"{new}:{reference}")
+        except GitError as error:
+            now = self.tip()
+            if now == old:
+                raise
+            if now == new:  # it got there, and only the answer was lost
+                return
+            raise PushRejectedError(f"{self} has moved: {error}") from error
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"{self.name} of {self.remote or self.repository.path}"
 
 
 def identity_environment(identity: Identity) -> dict[str, str]:
@@ -157,4 +190,4 @@ def identity_environment(identity: Identity) -> dict[str, str]:
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return inherited | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra)
+    return inherited | _PATIENCE | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra)

@@ -1,8 +1,9 @@
-"""What a push to the origin does: plan, queue, start a runner, wake the GitOps controller, tell the person.
+"""What a push to the origin does: start a runner, plan, queue, wake the GitOps controller, tell the person.
 
 The push is already accepted when this runs, so nothing here may fail it; whatever goes wrong is one line of
-its output. A push that this never got to (power cut) is found by the next one, or by `autostack ci run`,
-since what is owed is read from Git and not from the hook's memory.
+its output. The runner loads while this plans. If this is killed before it has queued the push, the runner
+finds that out; a push that not even the runner heard of (power cut) is found by the next one, or by
+`autostack ci run`, since what is owed is read from Git and not from the hook's memory.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 from autostack.errors import AutostackError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.notify import request_refresh
-from autostack.pipeline.places import Places, places_of
+from autostack.pipeline.places import BRANCH, Places, places_of
 from autostack.pipeline.planning import is_release, plan_commit
-from autostack.pipeline.runner import BRANCH, start_detached
 from autostack.pipeline.runs import QUEUED, Runs
+from autostack.pipeline.supervision import runner_ahead
 
 _ABSENT = "0" * 40
 
@@ -29,8 +30,9 @@ def received(places: Places, lines: Iterable[str]) -> list[str]:
         old, new, ref = line.split()
         if ref == f"refs/heads/{BRANCH}" and new != _ABSENT:
             try:
-                said.append(queue_push(places, new, None if old == _ABSENT else old))
-            except AutostackError as error:
+                with runner_ahead(places):
+                    said.append(queue_push(places, new, None if old == _ABSENT else old))
+            except (AutostackError, OSError) as error:
                 said.append(f"no run was queued: {error}")
             said.append(request_refresh(places.kubeconfig))
         elif ref.startswith("refs/heads/"):
@@ -47,7 +49,6 @@ def queue_push(places: Places, head: str, base: str | None) -> str:
     if not plan.apps:
         return "nothing to build: no image's inputs have changed"
     run = Runs(places.ci).enqueue(head, base)
-    start_detached(places)
     what = ", ".join(plan.builds()) or f"the tests of {', '.join(plan.tests())}"
     state = "queued" if run.state == QUEUED else run.state
     return f"run {run.number} {state} for {what}; follow it with: autostack ci logs {run.number} --follow"

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from autostack.pipeline.git import Repository
-from autostack.pipeline.places import Places
-from autostack.pipeline.runner import BRANCH
+from autostack.pipeline.places import BRANCH, Places
 
 _HOOK = """\
 #!/bin/sh

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+BRANCH = "main"
+"""The branch of the origin that is built and released."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from autostack.pipeline.errors import PushRejectedError, TagTakenError
-from autostack.pipeline.git import Identity, Repository, identity_environment
+from autostack.pipeline.git import Branch, Identity, Repository, identity_environment
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.manifest import Pinned, find_pinned, set_pinned
 from autostack.pipeline.planning import last_releases
@@ -33,13 +33,16 @@ TagTakenError.
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a release goes: the remote's branch, the folder of layouts, who commits."""
+    """Where a release goes: the branch, the folder of layouts, who commits."""
 
-    repository: Repository
-    remote: str
-    branch: str
+    branch: Branch
     registry: Path
     identity: Identity
+
+    @property
+    def repository(self) -> Repository:
+        """Where the branch's objects are."""
+        return self.branch.repository
 
     def layout(self, pinned: Pinned) -> Layout:
         """The layout of an image's repository."""
@@ -56,7 +59,7 @@ def release(
     """
     refused: set[tuple[str, Version]] = set()
     for _ in range(_TRIES):
-        tip = target.repository.tip(target.remote, target.branch)
+        tip = target.branch.tip()
         current = last_releases(target.repository, tip)
         done = [
             current[app] for app in apps if app in current and current[app].source == head and not initial
@@ -81,13 +84,17 @@ def release(
                     raise
                 made.append(Release(app, str(pinned.version), digest, head))
             commit = bump_commit(target.repository, tip, made[len(done) :], target.identity)
-            target.repository.push(target.remote, commit, target.branch)
+            target.branch.advance(tip, commit)
         except (PushRejectedError, TagTakenError):
             continue
         return tuple(Release(one.app, one.version, one.digest, one.source, commit) for one in made)
-    raise PushRejectedError(
-        f"{target.branch} of {target.remote} moved {_TRIES} times while releasing; run again"
-    )
+    raise PushRejectedError(f"{target.branch} moved {_TRIES} times while releasing; run again")
+
+
+def expected_image(target: Target, head: str, app: str, *, initial: bool = False) -> Pinned:
+    """The name that a release of the application would choose now; it may be another one by then."""
+    texts = read_manifests(target.repository, target.branch.tip())
+    return _choose(target, find_pinned(texts, app), head, app, frozenset(), initial=initial)
 
 
 def bump_commit(repository: Repository, parent: str, releases: Sequence[Release], identity: Identity) -> str:

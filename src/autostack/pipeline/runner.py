@@ -3,34 +3,32 @@
 It is started by a push and holds a lock while it works, so there is one per cluster; a second one sees the
 lock and leaves. Several waiting pushes become one run over all of them, since only the newest state is
 worth building. A run that a killed runner left behind is executed again; after three times it is given up
-as an error, so that one poisonous run does not stop the line for ever.
+as an error, so that one poisonous run does not stop the line for ever. A push whose hook was killed before it
+queued it is found here, in the branch.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from autostack.errors import AutostackError
 from autostack.pipeline.errors import GitError
 from autostack.pipeline.execution import Execution, Outcome
-from autostack.pipeline.git import Identity, Repository
+from autostack.pipeline.git import Branch, Identity, Repository
 from autostack.pipeline.locks import exclusive_if_free
-from autostack.pipeline.places import Places, places_of
+from autostack.pipeline.places import BRANCH, Places
+from autostack.pipeline.planning import is_release, plan_commit
 from autostack.pipeline.release import Target
 from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs
 
 NOTES = "refs/notes/autostack-ci"
-BRANCH = "main"
 _ATTEMPTS = 3
 
 
@@ -55,6 +53,14 @@ class Runner:
                     return
                 while (run := self._next()) is not None:
                     self._do(run)
+
+    def find_unqueued(self) -> None:
+        """Queue a run for the branch's head if nothing is queued, it is owed one, and it never had any."""
+        if self.runs.unfinished():
+            return
+        head = self.target.branch.tip()
+        if not is_release(self._origin, head) and plan_commit(self._origin, head).apps:
+            self.runs.enqueue(head, None)
 
     def _next(self) -> Run | None:
         """The run to do: the newest of those waiting, standing for the older ones of the same kind."""
@@ -100,9 +106,7 @@ class Runner:
     @property
     def target(self) -> Target:
         """Where this runner releases to."""
-        return Target(
-            self._origin, str(self.places.origin.resolve()), BRANCH, self.places.registry, self._identity
-        )
+        return Target(Branch(self._origin, BRANCH), self.places.registry, self._identity)
 
     def _execution(self, log: IO[bytes], say: Callable[[str], None]) -> Execution:
         return Execution(self.target, self.places, log, say)
@@ -110,10 +114,12 @@ class Runner:
     def _finish(self, run: Run, outcome: Outcome) -> Run:
         if not outcome.green:
             message = "; ".join(outcome.failures) + "; nothing was pushed"
-            return self.runs.ended(run, FAILURE, message, apps=outcome.apps)
+            return self.runs.ended(run, FAILURE, message, apps=outcome.apps, steps=outcome.steps)
         released = [f"{app} {one['version']}" for app, one in outcome.apps.items() if "version" in one]
         message = f"released {', '.join(released)}" if released else "nothing to release"
-        return self.runs.ended(run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump)
+        return self.runs.ended(
+            run, SUCCESS, message, apps=outcome.apps, bump=outcome.bump, steps=outcome.steps
+        )
 
     def _note(self, run: Run) -> None:
         """The run's state on the commits that it is for, where `git log --notes=autostack-ci` and the
@@ -148,25 +154,3 @@ class Runner:
                     self._echo(line)
 
             yield log, say
-
-
-def start_detached(places: Places) -> None:
-    """Start a runner that outlives us; it leaves by itself when another one is at work or nothing is
-    queued.
-    """
-    places.ci.mkdir(parents=True, exist_ok=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    with (places.ci / "runner.log").open("ab") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "autostack.pipeline.runner", str(places.cluster)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            cwd=places.cluster,
-            start_new_session=True,
-        )
-
-
-if __name__ == "__main__":
-    Runner(places_of(Path(sys.argv[1]))).drain()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from autostack.errors import UnavailableError
 from autostack.pipeline.errors import PipelineError
 from autostack.pipeline.git import Repository
-from autostack.pipeline.places import Places
+from autostack.pipeline.places import BRANCH, Places
 from autostack.pipeline.planning import snapshot
 from autostack.pipeline.release import missing_images
-from autostack.pipeline.runner import BRANCH, Runner
+from autostack.pipeline.runner import Runner
 from autostack.pipeline.runs import UNFINISHED, Run, Runs
 
 _LOOK_EVERY_S = 0.1

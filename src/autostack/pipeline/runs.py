@@ -29,7 +29,7 @@ class Run:
     """One run. `base` is the branch before the push, `head` the commit it is for; times are Unix seconds.
 
     `apps` is what came of each application: `{"state", "version"?, "digest"?}`; `covers` are the older runs
-    that it stands for; `message` is one line for people.
+    that it stands for; `steps` is when it had planned, tested and so on; `message` is one line for people.
     """
 
     number: int
@@ -45,6 +45,7 @@ class Run:
     apps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     bump: str | None = None
     covers: tuple[int, ...] = ()
+    steps: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
 
     def document(self) -> dict[str, Any]:

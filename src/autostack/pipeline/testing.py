@@ -46,6 +46,7 @@ def suite(
     *,
     python: Path,
     inherited: Mapping[str, str],
+    kept: Path,
     changed: Collection[str] | None = None,
 ) -> Suite | None:
     """How to run the unit tests of an application in a checkout; None when it has none.
@@ -69,6 +70,8 @@ def suite(
         "PYTHONPATH": os.pathsep.join([*sources, str(checkout / "src")]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        # Examples that failed are tried first the next time; and its tables of Unicode take seconds to make.
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(kept / "hypothesis"),
         "CI": "true",
     }
     plugins = [word for plugin in _PLUGINS for word in ("-p", plugin)]
@@ -101,12 +104,15 @@ def run_tests(
     checkout: Path,
     app: str,
     *,
-    environments: Path,
+    kept: Path,
     log: IO[bytes],
     changed: Collection[str] | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> bool:
-    """Test an application in a checkout; False when it has no unit tests. Raises TestsFailedError."""
+    """Test an application in a checkout; False when it has no unit tests. Raises TestsFailedError.
+
+    `kept` is a folder for what the next run can use again.
+    """
     files = {
         str(path.relative_to(checkout))
         for path in (*checkout.glob("pyproject.toml"), *checkout.glob("*/pyproject.toml"))
@@ -114,8 +120,8 @@ def run_tests(
     files |= {str(path.relative_to(checkout)) for path in checkout.glob("*/Dockerfile")}
     workspace = read_workspace(files, lambda path: (checkout / path).read_bytes())
     workspace.app(app)
-    python = environment_python(checkout, Path(__file__).parents[3], environments)
-    one = suite(checkout, workspace, app, python=python, inherited=os.environ, changed=changed)
+    python = environment_python(checkout, Path(__file__).parents[3], kept / "environments")
+    one = suite(checkout, workspace, app, python=python, inherited=os.environ, kept=kept, changed=changed)
     if one is None:
         return False
     run_suite(app, one, log, timeout_s=timeout_s)

@@ -1,14 +1,25 @@
-"""A small workspace in Git, like the real one: two applications, a package they share, a lock, manifests."""
+"""A small workspace in Git, like the real one: two applications, a package they share, a lock, manifests; and
+an origin with its pipeline.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness.waiting import eventually_sync
 
 from autostack.pipeline.git import Identity, Repository, identity_environment
+from autostack.pipeline.images.layout import Layout
+from autostack.pipeline.origin import create_origin
+from autostack.pipeline.places import Places
+from autostack.pipeline.running import run_now
+from autostack.pipeline.runs import UNFINISHED, Run, Runs
+from autostack.pipeline.supervision import supervisors
 from autostack.pipeline.workspace import locked_closure
 
 REPOSITORY_ROOT = Path(__file__).parents[3]
@@ -181,3 +192,75 @@ def checkout(tmp_path: Path) -> Checkout:
 def layer_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A layer cache of the session, so that packages are compiled once."""
     return tmp_path_factory.mktemp("layers")
+
+
+class Loop:
+    """An origin with its pipeline, and one developer's checkout."""
+
+    def __init__(self, checkout: Checkout, places: Places) -> None:
+        self.checkout = checkout
+        self.places = places
+        create_origin(checkout.folder, places)
+        self.origin = Repository(places.origin)
+        self.runs = Runs(places.ci)
+        checkout.repository.run("remote", "add", "origin", str(places.origin))
+
+    def initial(self) -> Run:
+        """The first run."""
+        return run_now(self.places, only=(), initial=True, again=False, echo=lambda _: None)
+
+    def push(self) -> str:
+        """Push what is committed; returns the commit."""
+        self.checkout.repository.run("fetch", "--quiet", "origin")
+        self.checkout.push()
+        return self.checkout.repository.commit("HEAD")
+
+    def ended(self, head: str) -> Run:
+        """The end of the run for a commit."""
+
+        def look() -> Run | None:
+            return next(
+                (run for run in self.runs.all() if run.head == head and run.state not in UNFINISHED), None
+            )
+
+        return eventually_sync(look, within_s=60, what=f"the end of the run for {head}")
+
+    def idle(self) -> None:
+        """Wait until nothing is queued."""
+        eventually_sync(lambda: not self.runs.unfinished(), within_s=60, what="an empty queue")
+
+    def manifest(self, app: str) -> str:
+        """An application's manifest in the branch."""
+        path = f"k8s-manifests/{app}.yaml"
+        return self.origin.run("show", f"main:{path}").decode()
+
+    def image(self, app: str) -> tuple[str, str]:
+        """Version and digest in the branch's manifest."""
+        found = re.search(
+            rf'image: "ghcr.io/auto-stack/{app}:(v[\d.]+)(?:@(sha256:\w+))?"', self.manifest(app)
+        )
+        assert found
+        return found[1], found[2]
+
+    def tags(self, app: str) -> dict[str, str]:
+        """The registry's tags of an application."""
+        return Layout(self.places.registry / "ghcr.io/auto-stack" / app).tags()
+
+    def workers(self) -> list[int]:
+        """The processes that do the runs: the children of the supervisors."""
+        found = []
+        for pid in supervisors(self.places):
+            with contextlib.suppress(OSError):
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+                found += [int(child) for child in children.split()]
+        return found
+
+
+@pytest.fixture
+def loop(checkout: Checkout, tmp_path: Path, layer_cache: Path) -> Iterator[Loop]:
+    """The sample's loop; it is at rest when the test ends."""
+    cluster = tmp_path / "clusters" / "test"
+    (tmp_path / "cache").symlink_to(layer_cache)
+    made = Loop(checkout, Places(cluster, tmp_path / "cache"))
+    yield made
+    eventually_sync(lambda: not supervisors(made.places), within_s=60, what="the runners' end")

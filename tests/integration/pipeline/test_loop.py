@@ -4,99 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from harness.waiting import eventually_sync
-
-from autostack.pipeline.git import Repository
-from autostack.pipeline.images.layout import Layout
-from autostack.pipeline.origin import create_origin
-from autostack.pipeline.places import Places
 from autostack.pipeline.planning import last_releases
 from autostack.pipeline.runner import NOTES
-from autostack.pipeline.running import run_now
-from autostack.pipeline.runs import UNFINISHED, Run, Runs
 
 
-class Loop:
-    """An origin with its pipeline, and one developer's checkout."""
-
-    def __init__(self, checkout, places: Places) -> None:
-        self.checkout = checkout
-        self.places = places
-        create_origin(checkout.folder, places)
-        self.origin = Repository(places.origin)
-        self.runs = Runs(places.ci)
-        checkout.repository.run("remote", "add", "origin", str(places.origin))
-
-    def initial(self) -> Run:
-        return run_now(self.places, only=(), initial=True, again=False, echo=lambda _: None)
-
-    def push(self) -> str:
-        self.checkout.repository.run("fetch", "--quiet", "origin")
-        self.checkout.push()
-        return self.checkout.repository.commit("HEAD")
-
-    def ended(self, head: str) -> Run:
-        """The end of the run for a commit."""
-
-        def look() -> Run | None:
-            return next(
-                (run for run in self.runs.all() if run.head == head and run.state not in UNFINISHED), None
-            )
-
-        return eventually_sync(look, within_s=60, what=f"the end of the run for {head}")
-
-    def idle(self) -> None:
-        eventually_sync(lambda: not self.runs.unfinished(), within_s=60, what="an empty queue")
-
-    def manifest(self, app: str) -> str:
-        path = f"k8s-manifests/{app}.yaml"
-        return self.origin.run("show", f"main:{path}").decode()
-
-    def image(self, app: str) -> tuple[str, str]:
-        found = re.search(
-            rf'image: "ghcr.io/auto-stack/{app}:(v[\d.]+)(?:@(sha256:\w+))?"', self.manifest(app)
-        )
-        assert found
-        return found[1], found[2]
-
-    def tags(self, app: str) -> dict[str, str]:
-        return Layout(self.places.registry / "ghcr.io/auto-stack" / app).tags()
-
-
-@pytest.fixture
-def loop(checkout, tmp_path: Path, layer_cache: Path) -> Iterator[Loop]:
-    cluster = tmp_path / "clusters" / "test"
-    (tmp_path / "cache").symlink_to(layer_cache)
-    made = Loop(checkout, Places(cluster, tmp_path / "cache"))
-    yield made
-    eventually_sync(
-        lambda: not made.runs.unfinished() or not _alive(made), within_s=60, what="the runner's end"
-    )
-
-
-def _alive(loop: Loop) -> list[int]:
-    """The runners of this test's cluster."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"autostack.pipeline.runner" in words and str(loop.places.cluster).encode() in words:
-            found.append(int(folder.name))
-    return found
-
-
-def test_the_first_run_builds_what_the_manifests_name_and_pins_it(loop: Loop) -> None:
+def test_the_first_run_builds_what_the_manifests_name_and_pins_it(loop) -> None:
     first = loop.initial()
     assert first.state == "success", loop.runs.log(first.number).read_text()
     for app in ("front-end", "back-end"):
@@ -107,7 +23,7 @@ def test_the_first_run_builds_what_the_manifests_name_and_pins_it(loop: Loop) ->
     assert loop.initial().number == again.number
 
 
-def test_a_pushed_change_is_released_at_the_next_version_and_nothing_else_changes(loop: Loop) -> None:
+def test_a_pushed_change_is_released_at_the_next_version_and_nothing_else_changes(loop) -> None:
     loop.initial()
     before = loop.manifest("front-end")
     loop.checkout.repository.run("pull", "--quiet", "origin", "main")
@@ -127,7 +43,7 @@ def test_a_pushed_change_is_released_at_the_next_version_and_nothing_else_change
     assert (note["state"], note["apps"]["back-end"]["version"]) == ("success", "v0.2")
 
 
-def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop: Loop) -> None:
+def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop) -> None:
     loop.initial()
     loop.checkout.edit("back-end/src/back_end/answer.py", "42", "41")
     loop.checkout.edit("front-end/src/front_end/answer.py", "42", "6 * 7")
@@ -146,7 +62,7 @@ def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop: Loop
     assert loop.image("front-end")[0] == loop.image("back-end")[0] == "v0.2"
 
 
-def test_bringing_the_system_up_again_does_not_release_what_is_red(loop: Loop) -> None:
+def test_bringing_the_system_up_again_does_not_release_what_is_red(loop) -> None:
     loop.initial()
     loop.checkout.edit("back-end/src/back_end/answer.py", "42", "41")
     loop.checkout.commit("Break it")
@@ -160,7 +76,7 @@ def test_bringing_the_system_up_again_does_not_release_what_is_red(loop: Loop) -
     assert not loop.places.registry.exists()
 
 
-def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop: Loop) -> None:
+def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop) -> None:
     loop.initial()
     loop.checkout.repository.run("pull", "--quiet", "origin", "main")
     loop.checkout.write("README.md", "# More\n")
@@ -177,7 +93,7 @@ def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop: L
     assert len(loop.runs.all()) == 1
 
 
-def test_several_people_push_at_once_and_no_version_is_lost_or_used_twice(loop: Loop, tmp_path: Path) -> None:
+def test_several_people_push_at_once_and_no_version_is_lost_or_used_twice(loop) -> None:
     loop.initial()
     heads = []
     for turn in range(4):
@@ -201,7 +117,7 @@ def test_several_people_push_at_once_and_no_version_is_lost_or_used_twice(loop: 
         assert loop.origin.is_ancestor(head, newest[app])
 
 
-def test_two_pipelines_at_once_release_each_commit_once(loop: Loop) -> None:
+def test_two_pipelines_at_once_release_each_commit_once(loop) -> None:
     loop.initial()
     loop.checkout.edit("shared-kit/src/shared_kit/__init__.py", "hello", "good day")
     loop.checkout.commit("Be polite")
@@ -215,30 +131,3 @@ def test_two_pipelines_at_once_release_each_commit_once(loop: Loop) -> None:
     assert loop.ended(head).state == "success"
     for app in ("front-end", "back-end"):
         assert set(loop.tags(app)) == {"v0.1", "v0.2"}
-
-
-@pytest.mark.parametrize("step", ["planned", "green", "layers", "pushed", "released"])
-def test_a_runner_killed_after_any_step_goes_on_from_there(loop: Loop, step: str) -> None:
-    loop.initial()
-    loop.checkout.edit("shared-kit/src/shared_kit/__init__.py", "hello", "good day")
-    loop.checkout.commit("Be polite")
-    head = loop.push()
-
-    def reached() -> bool:
-        log = loop.runs.log(2)
-        return log.exists() and step in log.read_text()
-
-    eventually_sync(lambda: reached() or loop.runs.get(2).state not in UNFINISHED, within_s=60, what=step)
-    assert reached(), loop.runs.log(2).read_text()
-    for pid in _alive(loop):
-        os.kill(pid, signal.SIGKILL)
-    eventually_sync(lambda: not _alive(loop), what="the runner's death")
-    run = run_now(loop.places, only=(), initial=False, again=False, echo=lambda _: None)
-    assert run.state == "success"
-    # Killed after its bump was pushed, it may find itself covered by the run for that newer commit.
-    assert loop.ended(head).state in ("success", "coalesced")
-    for app in ("front-end", "back-end"):
-        assert set(loop.tags(app)) == {"v0.1", "v0.2"}
-        assert loop.image(app) == ("v0.2", loop.tags(app)["v0.2"])
-    bumps = loop.origin.text("log", "--format=%s", "--grep=^Autostack-Bump: ", "main").splitlines()
-    assert len(bumps) == 2
