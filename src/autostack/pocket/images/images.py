@@ -31,14 +31,13 @@ class Images:
     async def get(self, text: str, policy: str | None) -> tuple[Image, bool]:
         """(image, whether it was looked up now); raises ImageError, whose `reason` is the container's."""
         reference = parse_reference(text)
-        present = self._present.get(text)
-        if present is not None and not always_pulled(reference, policy):
-            return present, False
-        if policy == "Never":
-            raise NeverPulledError(f"Container image {text!r} is not present with pull policy of Never")
         async with self._looking.setdefault(text, asyncio.Lock()):  # one slow image holds up no other
-            image = await asyncio.to_thread(self._resolve, reference)
-        self._present[text] = image
+            present = self._present.get(text)
+            if present is not None and not always_pulled(reference, policy):
+                return present, False
+            if policy == "Never":
+                raise NeverPulledError(f"Container image {text!r} is not present with pull policy of Never")
+            image = self._present[text] = await asyncio.to_thread(self._resolve, reference)
         return image, True
 
     def _resolve(self, reference: Reference) -> Image:
@@ -47,7 +46,7 @@ class Images:
         if native is not None and not in_registry:
             return native_image(native, reference, self._cache / "native")
         manifest = read_manifest(self._registry, reference)
-        return built_image(reference, manifest, unpacked(self._cache / "trees", manifest.layers))
+        return built_image(reference, manifest, unpacked(self._cache, manifest.layers))
 
 
 def built_image(reference: Reference, manifest: Manifest, tree: Path) -> Image:

@@ -1,7 +1,8 @@
-"""Reading an OCI image layout: from a tag or digest to a verified manifest, configuration and layers.
+"""Reading an OCI image layout: from a tag or digest to a verified manifest and configuration, and its layers.
 
-Whoever writes the layout is not trusted further than its digests: every blob is hashed before it is read,
-and a mismatch is an error, never a warning.
+Whoever writes the layout is not trusted further than its digests: every blob is hashed before it is used,
+and a mismatch is an error, never a warning. A layer is hashed when it is unpacked, once for all images that
+have it.
 """
 
 from __future__ import annotations
@@ -26,16 +27,24 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer's digest, and the file that ought to have it."""
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One image of a layout: the digest of its manifest, its configuration, its layers in order."""
 
     digest: str
     config: dict[str, Any]
-    layers: tuple[tuple[str, Path], ...]
+    layers: tuple[Layer, ...]
 
 
 def read_manifest(registry: Path, reference: Reference) -> Manifest:
-    """Find and verify the image that `reference` names; raises PullError with what is missing or damaged."""
+    """Find the image that `reference` names; raises PullError with what is missing or damaged."""
     layout = registry / reference.host / reference.path
     if not (layout / "index.json").is_file():
         raise PullError(
@@ -48,10 +57,10 @@ def read_manifest(registry: Path, reference: Reference) -> Manifest:
         document = _json_blob(layout, digest)
     try:
         config = _json_blob(layout, document["config"]["digest"])
-        layers = tuple((layer["digest"], verified(layout, layer["digest"])) for layer in document["layers"])
+        digests = [str(layer["digest"]) for layer in document["layers"]]
     except KeyError as missing:
         raise PullError(f"image {reference}: its manifest {digest} lacks {missing}") from missing
-    return Manifest(digest, config, layers)
+    return Manifest(digest, config, tuple(Layer(one, blob_path(layout, one)) for one in digests))
 
 
 def _digest_of_tag(layout: Path, reference: Reference) -> str:
@@ -86,9 +95,8 @@ def blob_path(layout: Path, digest: str) -> Path:
     return layout / "blobs" / algorithm / value
 
 
-def verified(layout: Path, digest: str) -> Path:
+def verified(path: Path, digest: str) -> Path:
     """The blob's path once its content has been hashed and found to be what the digest says."""
-    path = blob_path(layout, digest)
     seen = hashlib.sha256()
     try:
         with path.open("rb") as blob:
@@ -103,7 +111,7 @@ def verified(layout: Path, digest: str) -> Path:
 
 def _json_blob(layout: Path, digest: str) -> dict[str, Any]:
     try:
-        document = json.loads(verified(layout, digest).read_bytes())
+        document = json.loads(verified(blob_path(layout, digest), digest).read_bytes())
     except ValueError as error:
         raise PullError(f"blob {digest} is not JSON: {error}") from error
     if not isinstance(document, dict):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from autostack.pocket.images.catalogue import find_native
 from autostack.pocket.images.errors import InvalidReferenceError, PullError
-from autostack.pocket.images.layout import read_manifest
+from autostack.pocket.images.layout import Layer, read_manifest
 from autostack.pocket.images.reference import always_pulled, parse_reference
 from autostack.pocket.images.unpack import unpacked
 
@@ -77,7 +77,7 @@ def test_a_tag_that_is_not_there_is_named(tmp_path: Path) -> None:
         read_manifest(tmp_path, parse_reference("ghcr.io/x/y:v9"))
 
 
-def layer(folder: Path, *entries: tuple[str, str | None]) -> tuple[str, Path]:
+def layer(folder: Path, *entries: tuple[str, str | None]) -> Layer:
     """A tar with files (name, content) or folders (name, None)."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -86,10 +86,14 @@ def layer(folder: Path, *entries: tuple[str, str | None]) -> tuple[str, Path]:
             info.type = tarfile.DIRTYPE if text is None else tarfile.REGTYPE
             info.mode, info.size = 0o755, len(text or "")
             tar.addfile(info, io.BytesIO((text or "").encode()))
-    digest = hashlib.sha256(archive.getvalue()).hexdigest()
+    return written(folder, archive.getvalue())
+
+
+def written(folder: Path, content: bytes) -> Layer:
+    digest = hashlib.sha256(content).hexdigest()
     path = folder / digest
-    path.write_bytes(archive.getvalue())
-    return f"sha256:{digest}", path
+    path.write_bytes(content)
+    return Layer(f"sha256:{digest}", path)
 
 
 def test_whiteouts_remove_and_later_layers_win(tmp_path: Path) -> None:
@@ -101,10 +105,50 @@ def test_whiteouts_remove_and_later_layers_win(tmp_path: Path) -> None:
     assert unpacked(tmp_path / "cache", [lower, upper]) == tree
 
 
+def test_a_whiteout_hides_the_lower_layers_only(tmp_path: Path) -> None:
+    lower = layer(tmp_path, ("a/one", "1"), ("b/two/three", "3"))
+    upper = layer(tmp_path, ("a/one", "again"), ("a/.wh.one", ""), ("b/.wh.two", ""))
+    tree = unpacked(tmp_path / "cache", [lower, upper])
+    assert (tree / "a/one").read_text() == "again"
+    assert list((tree / "b").iterdir()) == []
+
+
+def test_a_layer_is_unpacked_once_for_all_images_that_have_it(tmp_path: Path) -> None:
+    shared = layer(tmp_path, ("lib/one", "1"))
+    trees = [
+        unpacked(tmp_path / "cache", [shared, layer(tmp_path, ("app", text))]) for text in ("first", "second")
+    ]
+    shared.path.unlink()
+    trees.append(unpacked(tmp_path / "cache", [shared, layer(tmp_path, ("app", "third"))]))
+    assert len({(tree / "lib/one").stat().st_ino for tree in trees}) == 1
+    assert [(tree / "app").read_text() for tree in trees] == ["first", "second", "third"]
+
+
+def test_a_folder_takes_the_place_of_a_link_and_a_link_of_a_folder(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        link = tarfile.TarInfo("a")
+        link.type, link.linkname = tarfile.SYMTYPE, "b"
+        tar.addfile(link)
+    linked = written(tmp_path, archive.getvalue())
+    folder = layer(tmp_path, ("a/one", "1"))
+    tree = unpacked(tmp_path / "cache", [linked, folder])
+    assert (tree / "a/one").read_text() == "1"
+    assert not (tree / "a").is_symlink()
+    assert (unpacked(tmp_path / "cache", [folder, linked]) / "a").is_symlink()
+
+
+def test_a_damaged_layer_is_never_unpacked(tmp_path: Path) -> None:
+    good = layer(tmp_path, ("a", "1"))
+    good.path.write_bytes(good.path.read_bytes().replace(b"1", b"2"))
+    with pytest.raises(PullError, match="is damaged"):
+        unpacked(tmp_path / "cache", [good])
+
+
 def test_an_entry_that_leaves_the_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PullError, match="leaves the image"):
         unpacked(tmp_path / "cache", [layer(tmp_path, ("../evil", "x"))])
-    assert [path.name for path in (tmp_path / "cache").iterdir()] == []
+    assert list((tmp_path / "cache").glob("*/*")) == []
 
 
 def test_a_symlink_does_not_lead_out_of_the_tree(tmp_path: Path) -> None:
@@ -116,7 +160,5 @@ def test_a_symlink_does_not_lead_out_of_the_tree(tmp_path: Path) -> None:
         info = tarfile.TarInfo("out/evil")
         info.size = 1
         tar.addfile(info, io.BytesIO(b"x"))
-    path = tmp_path / "layer"
-    path.write_bytes(archive.getvalue())
-    unpacked(tmp_path / "cache", [("sha256:x", path)])
+    unpacked(tmp_path / "cache", [written(tmp_path, archive.getvalue())])
     assert not (tmp_path / "evil").exists()
