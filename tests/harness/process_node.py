@@ -69,6 +69,34 @@ class ProcessSession:
             transport.close()
 
 
+class AttachedLines:
+    """Follows the lines; they never end by themselves."""
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        self._lines = lines
+
+    async def read_stdout(self) -> bytes:
+        return await anext(self._lines, b"")
+
+    async def read_stderr(self) -> bytes:
+        return b""
+
+    async def write_stdin(self, data: bytes) -> None:
+        del data
+
+    async def close_stdin(self) -> None:
+        return
+
+    def resize(self, columns: int, rows: int) -> None:
+        del columns, rows
+
+    async def wait(self) -> int:
+        return 0
+
+    async def kill(self) -> None:
+        return
+
+
 @dataclass
 class ProcessNode:
     """The gateway; `lines` is every container's log, and `following` wakes those who follow it."""
@@ -104,6 +132,10 @@ class ProcessNode:
         )
         os.close(child)
         return ProcessSession(process, parent)
+
+    async def attach(self, pod: dict[str, Any], container: str, *, stdin: bool) -> AttachedLines:
+        del stdin
+        return AttachedLines(self.logs(pod, LogOptions(container, follow=True, tail_lines=0)))
 
     async def dial(self, pod: dict[str, Any], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         del pod

@@ -58,6 +58,10 @@ class NodeGateway(Protocol):
         self, pod: dict[str, Any], container: str, command: list[str], *, tty: bool, stdin: bool
     ) -> ExecSession: ...
 
+    async def attach(self, pod: dict[str, Any], container: str, *, stdin: bool) -> ExecSession:
+        """The container's own program; ending the session leaves it running."""
+        ...
+
     async def dial(self, pod: dict[str, Any], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection to a port of the pod."""
         ...

@@ -225,3 +225,69 @@ async def test_a_program_over_its_memory_limit_is_oom_killed(node: PocketNode) -
     over = await node.done("hog")
     state = over["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
+
+
+def interactive(name: str, script: str, **container: Any) -> dict[str, Any]:
+    pod = pod_object(name, script, stdin=True, **container)
+    pod["spec"]["restartPolicy"] = "Never"
+    return pod
+
+
+async def read_until(session: Any, wanted: bytes) -> bytes:
+    seen = b""
+    async with asyncio.timeout(30):
+        while wanted not in seen:
+            piece = await session.read_stdout()
+            assert piece, f"the output ended after {seen!r}"
+            seen += piece
+    return seen
+
+
+async def test_attach_carries_input_until_its_end(node: PocketNode) -> None:
+    await node.create(interactive("reader", "echo ready; cat; echo over", stdinOnce=True))
+    stored = await node.until("reader", lambda s: s.get("phase") == "Running")
+    session = await node.kubelet.gateway.attach(stored, "main", stdin=True)
+    await read_until(session, b"ready\n")
+    await session.write_stdin(b"one\ntwo\n")
+    await session.close_stdin()
+    assert (await read_until(session, b"over\n")).startswith(b"one\ntwo\n")
+    assert await session.wait() == 0
+    assert await session.read_stdout() == b""
+    await node.until("reader", lambda s: s.get("phase") == "Succeeded")
+    assert await node.logs("reader") == "ready\none\ntwo\nover\n"
+
+
+async def test_input_stays_open_for_the_next_client_without_stdin_once(node: PocketNode) -> None:
+    await node.create(interactive("kept", "while read line; do echo got $line; done; echo over"))
+    stored = await node.until("kept", lambda s: s.get("phase") == "Running")
+    for word in (b"one", b"two"):
+        session = await node.kubelet.gateway.attach(stored, "main", stdin=True)
+        await session.write_stdin(word + b"\n")
+        await read_until(session, b"got " + word)
+        await session.close_stdin()
+        await session.kill()
+    assert "over" not in await node.logs("kept")
+
+
+async def test_a_terminal_has_a_size_job_control_and_an_exit_code(node: PocketNode) -> None:
+    pod = interactive("shell", "stty size; read x; stty size; test -t 0 && exit 7", tty=True, stdinOnce=True)
+    await node.create(pod)
+    stored = await node.until("shell", lambda s: s.get("phase") == "Running")
+    session = await node.kubelet.gateway.attach(stored, "main", stdin=True)
+    await read_until(session, b"0 0")
+    session.resize(100, 40)
+    await session.write_stdin(b"go\n")
+    await read_until(session, b"40 100")
+    status = await node.until("shell", lambda s: s.get("phase") == "Failed")
+    ended = status["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert ended["exitCode"] == 7
+
+
+async def test_attach_says_why_it_can_not(node: PocketNode) -> None:
+    await node.create(pod_object("closed", SLEEPS))
+    stored = await node.ready("closed")
+    with pytest.raises(ApiError, match="takes no input: it needs `stdin: true`"):
+        await node.kubelet.gateway.attach(stored, "main", stdin=True)
+    session = await node.kubelet.gateway.attach(stored, "main", stdin=False)
+    await session.kill()
+    assert (await node.exec("closed", "echo", "lives"))[1] == "lives\n"

@@ -64,6 +64,11 @@ class Container:
         """The program's PID while it runs."""
         return self._process.child_pid if self._process is not None else None
 
+    @property
+    def process(self) -> sandboxes.Process | None:
+        """The sandbox while it runs."""
+        return self._process
+
     def show(self, **changes: Any) -> None:
         """Change the view."""
         self.view = replace(self.view, **changes)

@@ -71,10 +71,6 @@ def _container_level(container: dict[str, Any], path: str) -> Iterator[Shortfall
         yield Shortfall(f"{path}.securityContext.capabilities.add", message, refused=False)
     if container.get("volumeDevices"):
         yield Shortfall(f"{path}.volumeDevices", "there are no block volumes", refused=True)
-    if container.get("stdin") or container.get("tty"):
-        yield Shortfall(
-            f"{path}.stdin", "the program's input is /dev/null; use `kubectl exec -it`", refused=False
-        )
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         if "grpc" in (container.get(kind) or {}):
             yield Shortfall(

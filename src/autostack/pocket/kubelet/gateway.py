@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from autostack.pocket.errors import ApiError
+from autostack.pocket.kubelet.attaching import AttachSession
 from autostack.pocket.kubelet.attempts import attempts
 from autostack.pocket.kubelet.container import Container
 from autostack.pocket.kubelet.entering import Session, enter
@@ -86,6 +87,23 @@ class Gateway:
             return await enter(target, command, tty=tty, stdin=stdin)
         except StartError as error:
             raise ApiError(400, "BadRequest", str(error)) from error
+
+    async def attach(self, pod: dict[str, Any], container: str, *, stdin: bool) -> AttachSession:
+        """Join the container's own program; raises 400 when it does not run or takes no input."""
+        found = self._container(pod, container)
+        process, attempt, spec = found.process, found.attempt, found.spec
+        about = f'container "{container}" of pod "{pod["metadata"]["name"]}"'
+        if process is None or attempt is None:
+            raise ApiError(400, "BadRequest", f"{about} is not running")
+        if stdin and (process.input is None or not spec.get("stdin")):
+            raise ApiError(400, "BadRequest", f"{about} takes no input: it needs `stdin: true` in its spec")
+        once = bool(spec.get("stdinOnce"))
+        unseen = once and process.input is not None and not process.input.attached
+        if process.input is not None:
+            process.input.attached = True
+        wanted = Selection(follow=True, tail_lines=None if unseen else 0)
+        output = LogFile(attempt.log).read(wanted, has_ended=process.ended.done)
+        return AttachSession(process, output, stdin=stdin, once=once, terminal=bool(spec.get("tty")))
 
     async def dial(self, pod: dict[str, Any], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the pod's address."""

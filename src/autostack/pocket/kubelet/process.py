@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,7 +24,45 @@ from autostack.pocket.kubelet.sandbox import Sandbox, bwrap_arguments
 STATUS_FD, ARGUMENTS_FD, INFO_FD = 9, 8, 7
 START_DEADLINE_S = 20.0
 EXECUTED_LOOK_S = 0.002
+FULL_PIPE_S = 0.01
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
+
+
+class StandardInput:
+    """Our end of a program's input: a named pipe in the attempt's folder, which we keep open."""
+
+    NAME = "stdin"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.attached = False
+
+    @classmethod
+    def of(cls, attempt: Path) -> StandardInput | None:
+        """The input of an attempt, if it has one that has not ended."""
+        path = attempt / cls.NAME
+        return cls(path) if path.exists() else None
+
+    async def write(self, data: bytes) -> None:
+        """Pass input on, as fast as the program reads; what comes after the end is dropped."""
+        rest = memoryview(data)
+        while rest and self._fd >= 0:
+            try:
+                rest = rest[os.write(self._fd, rest) :]
+            except BlockingIOError:
+                await asyncio.sleep(FULL_PIPE_S)
+
+    def end(self) -> None:
+        """Let the program see the end of its input, for good."""
+        self._path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Process:
@@ -41,6 +80,7 @@ class Process:
         except ProcessLookupError:
             self._child_pidfd = None
         self._loop.add_reader(self._pidfd, self._on_exit)
+        self.input = StandardInput.of(status.parent)
 
     def signal(self, number: int) -> None:
         """Signal the program; nothing happens if it has ended."""
@@ -66,6 +106,8 @@ class Process:
                 self._loop.remove_reader(fd)
                 os.close(fd)
         self._pidfd, self._child_pidfd = -1, None
+        if self.input is not None:
+            self.input.close()
 
 
 async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Sequence[str]) -> Process:
@@ -81,8 +123,10 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
     arguments = memory_file("\0".join(words).encode())
     status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    kept = StandardInput.of(attempt)
     try:
-        pid = _spawn(sandbox.command, cgroup_files, (log_fd, writing, arguments, status_fd))
+        line = command_line(sandbox, cgroup_files)
+        pid = _spawn(line, _input_of(attempt, sandbox), (log_fd, writing, arguments, status_fd))
     except OSError as error:
         raise StartError(f"bubblewrap can't be started: {error}") from error
     finally:
@@ -97,9 +141,13 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
         os.close(reading)
     child_pid = _child_of(told)
     if child_pid is None:
+        if kept is not None:
+            kept.close()
         _reap(pid)
         raise StartError(f"the sandbox can't be made: {last_line(log)}")
     process = Process(pid, child_pid, status)
+    if kept is not None:
+        kept.close()
     await _executed(process)
     return process
 
@@ -127,12 +175,27 @@ def executes_program(child_pid: int) -> bool:
         return False
 
 
-def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, int, int, int]) -> int:
+def command_line(sandbox: Sandbox, cgroup_files: Sequence[str]) -> list[str]:
+    """What is started: bwrap, in its cgroups and, where the pod wants one, on a terminal. Pure."""
     bwrap = [
         "bwrap", "--args", str(ARGUMENTS_FD), "--json-status-fd", str(STATUS_FD),
-        "--info-fd", str(INFO_FD), "--", *command,
+        "--info-fd", str(INFO_FD), "--", *sandbox.command,
     ]  # fmt: skip
     argv = ["sh", "-c", _JOIN, "sh", *cgroup_files, "--", *bwrap] if cgroup_files else bwrap
+    if not sandbox.terminal:
+        return argv
+    # script makes a terminal and copies between it and its own input and output; it outlives us.
+    return ["script", "--quiet", "--flush", "--echo", "always", "--command", shlex.join(argv), "/dev/null"]
+
+
+def _input_of(attempt: Path, sandbox: Sandbox) -> tuple[str, int]:
+    path = attempt / StandardInput.NAME
+    if not path.exists():
+        return os.devnull, os.O_RDONLY
+    return str(path), os.O_RDWR if sandbox.terminal else os.O_RDONLY
+
+
+def _spawn(argv: list[str], stdin: tuple[str, int], fds: tuple[int, int, int, int]) -> int:
     # Through free numbers above all targets first, so that no source is overwritten by an earlier target.
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1) for fd in fds]
     try:
@@ -141,7 +204,7 @@ def _spawn(command: Sequence[str], cgroup_files: Sequence[str], fds: tuple[int, 
             argv,
             {"PATH": os.environ.get("PATH", os.defpath)},
             file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 0, *stdin, 0),
                 (os.POSIX_SPAWN_DUP2, high[0], 1),
                 (os.POSIX_SPAWN_DUP2, high[0], 2),
                 (os.POSIX_SPAWN_DUP2, high[1], INFO_FD),

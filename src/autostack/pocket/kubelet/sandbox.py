@@ -37,6 +37,7 @@ class Sandbox:
     environment: Mapping[str, str]
     read_only_root: bool = False
     mounts: tuple[Mount, ...] = field(default=())
+    terminal: bool = False
 
 
 def bwrap_arguments(sandbox: Sandbox) -> list[str]:
@@ -44,7 +45,8 @@ def bwrap_arguments(sandbox: Sandbox) -> list[str]:
     arguments = [
         "--unshare-user", "--uid", str(sandbox.uid), "--gid", str(sandbox.gid),
         "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--hostname", sandbox.hostname,
-        "--cap-drop", "ALL", "--new-session", "--as-pid-1",
+        "--cap-drop", "ALL", "--as-pid-1",
+        *(() if sandbox.terminal else ("--new-session",)),
         "--ro-bind" if sandbox.read_only_root else "--bind", sandbox.root, "/",
         "--proc", "/proc", "--dev", "/dev",
     ]  # fmt: skip

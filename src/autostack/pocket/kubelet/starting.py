@@ -13,6 +13,7 @@ from autostack.pocket.client import Object
 from autostack.pocket.controllers.events import EventType
 from autostack.pocket.controllers.kinds import SERVICE
 from autostack.pocket.images.image import Image
+from autostack.pocket.kubelet.attaching import make_input
 from autostack.pocket.kubelet.attempts import Attempt, Started, boot_id, next_attempt
 from autostack.pocket.kubelet.environment import PodFacts, environment_of, service_links
 from autostack.pocket.kubelet.launch import command_of, identity, limits_of, security_of
@@ -92,6 +93,9 @@ async def start_attempt(
         environment=environment,
     )  # fmt: skip
     attempt.write_started(started)
+    terminal = bool(container.get("tty"))
+    if container.get("stdin") or terminal:
+        make_input(attempt.folder)
     async with pod.node.starting:
         root, own = await asyncio.to_thread(
             make_root,
@@ -105,7 +109,7 @@ async def start_attempt(
             add_account(root, passwd, uid=uid, gid=gid)
         sandbox = Sandbox(
             root=str(root), hostname=pod.hostname, uid=uid, gid=gid, working_dir=working_dir, command=command,
-            environment=environment, read_only_root=read_only, mounts=(*own, *mounts),
+            environment=environment, read_only_root=read_only, mounts=(*own, *mounts), terminal=terminal,
         )  # fmt: skip
         cgroups = pod.node.cgroups
         files = cgroups.create(group, limits_of(container)) if cgroups else []

@@ -110,7 +110,7 @@ def _references(node: Any) -> Iterator[str]:
 PAGE = """# Fields that a pocket cluster does not act on
 
 Generated from the code by `{refresh}`. Every other field of the kinds that
-are served is implemented, or only recorded (status, what people read). A test holds the list against the API's schemas.
+are served is implemented, or only recorded (status, what people read). A test holds it to the schemas.
 """
 SECTIONS = (
     ("refused", "Refused with 422", "Running without it would be something else than was asked for."),

@@ -1,14 +1,14 @@
 """pods/exec and pods/attach over a WebSocket: streams multiplexed by a leading channel byte.
 
 Channels: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size; in v5 also 255, which closes the
-channel that follows. attach shows the output from now on (it follows the log) and does not accept stdin.
+channel that follows. attach joins the container's own program, whose exit code is told in the pod's status.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from autostack.pocket.apiserver.call import Call
@@ -18,7 +18,7 @@ from autostack.pocket.apiserver.http.websocket import WebSocket
 from autostack.pocket.apiserver.subresources.log import container_of, node_of
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.errors import bad_request
-from autostack.pocket.node import ExecSession, LogOptions
+from autostack.pocket.node import ExecSession
 
 V5 = "v5.channel.k8s.io"
 PROTOCOLS = (V5, "v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
@@ -35,10 +35,12 @@ async def serve(
     node = node_of(core)
     wants_stdin = request.flag("stdin")
     if call.subresource == "attach":
-        if wants_stdin:
-            raise bad_request("attach does not carry stdin here; use exec for an interactive shell")
-        await socket.accept(protocols, PROTOCOLS)
-        await _attach(node.logs(pod, LogOptions(container, follow=True, tail_lines=0)), socket)
+        joined = await node.attach(pod, container, stdin=wants_stdin)
+        try:
+            await socket.accept(protocols, PROTOCOLS)
+            await _carry(joined, socket, lambda _: SUCCESS)
+        finally:
+            await joined.kill()
         return
     command = request.multi.get("command", [])
     if not command:
@@ -46,31 +48,12 @@ async def serve(
     session = await node.exec(pod, container, command, tty=request.flag("tty"), stdin=wants_stdin)
     try:
         await socket.accept(protocols, PROTOCOLS)
-        await _carry(session, socket)
+        await _carry(session, socket, outcome)
     finally:
         await session.kill()
 
 
-async def _attach(chunks: AsyncIterator[bytes], socket: WebSocket) -> None:
-    async def copy() -> None:
-        async for chunk in chunks:
-            await socket.send(bytes([STDOUT]) + chunk)
-
-    copying = asyncio.create_task(copy(), name="attach-output")
-    reading = asyncio.create_task(_until_closed(socket), name="attach-input")
-    await asyncio.wait((copying, reading), return_when=asyncio.FIRST_COMPLETED)
-    for task in (copying, reading):
-        task.cancel()
-    await asyncio.gather(copying, reading, return_exceptions=True)
-    await finish(socket, SUCCESS)
-
-
-async def _until_closed(socket: WebSocket) -> None:
-    while await socket.receive() is not None:
-        pass
-
-
-async def _carry(session: ExecSession, socket: WebSocket) -> None:
+async def _carry(session: ExecSession, socket: WebSocket, told: Callable[[int], dict[str, Any]]) -> None:
     reading = asyncio.create_task(_input(session, socket), name="exec-input")
 
     async def run() -> int:
@@ -83,7 +66,7 @@ async def _carry(session: ExecSession, socket: WebSocket) -> None:
     try:
         await asyncio.wait((running, reading), return_when=asyncio.FIRST_COMPLETED)
         if running.done():
-            await finish(socket, outcome(running.result()))
+            await finish(socket, told(running.result()))
     finally:
         for task in (running, reading):
             task.cancel()
