@@ -69,6 +69,7 @@ class SyncOptions:
     replace: bool = False
     respect_ignore_differences: bool = False
     fail_on_shared_resource: bool = False
+    skip_dry_run_on_missing_resource: bool = False
     prune_propagation: str = "foreground"
 
 
@@ -200,6 +201,7 @@ def parse_options(options: list[str]) -> SyncOptions:
         "Replace": "replace",
         "RespectIgnoreDifferences": "respect_ignore_differences",
         "FailOnSharedResource": "fail_on_shared_resource",
+        "SkipDryRunOnMissingResource": "skip_dry_run_on_missing_resource",
     }
     chosen: dict[str, bool] = {}
     propagation = "foreground"

@@ -15,7 +15,7 @@ from autostack.gitops.credentials import is_credential
 from autostack.gitops.errors import ApiError, ConflictError, UnreachableError
 from autostack.gitops.guard.watch import ReleaseGuard
 from autostack.gitops.metrics import ERRORS, TURNS
-from autostack.gitops.objects import Object, ObjectKey, metadata
+from autostack.gitops.objects import Object, ObjectKey, is_being_deleted, metadata
 from autostack.gitops.reconcile import Reconciler, World
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Controller:
                 self._arrivals.put_nowait(key)
             elif before is None or _what_is_asked(before) != _what_is_asked(after):
                 self._loops[key].wake.set()
-        if (key.group, key.kind) == ("argoproj.io", "AppProject"):
+        if (key.group, key.kind) == ("argoproj.io", "AppProject") or _is_leaving_claim(key, before, after):
             for loop in self._loops.values():
                 loop.wake.set()
         if key.namespace == self._namespace and any(map(is_credential, filter(None, (before, after)))):
@@ -108,7 +108,9 @@ class Controller:
         if key in self._loops:
             return
         reconciler = Reconciler(self._world, key)
-        guard = ReleaseGuard(self._world, reconciler, prometheus_url=self._prometheus_url)
+        guard = ReleaseGuard(
+            self._world, reconciler, prometheus_url=self._prometheus_url, announce=self._pushed
+        )
         loop = self._loops[key] = ApplicationLoop(reconciler, guard)
         self._tasks[key] = [
             group.create_task(loop.run(), name=f"reconcile {key.name}"),
@@ -116,10 +118,23 @@ class Controller:
         ]
         log.info("application found", extra={"fields": {"application": key.name}})
 
+    def _pushed(self, repo_url: str) -> None:
+        """We pushed to a repository: nobody else announces it to us (docs/decisions/0102)."""
+        for loop in self._loops.values():
+            if loop.reconciler.follows(repo_url):
+                loop.reconciler.refresh()
+
     def _stop(self, key: ObjectKey) -> None:
         self._loops.pop(key, None)
         for task in self._tasks.pop(key, []):
             task.cancel()
+
+
+def _is_leaving_claim(key: ObjectKey, before: Object | None, after: Object | None) -> bool:
+    # Its deletion is told on the Application, also where a StatefulSet made the claim.
+    if key.kind != "PersistentVolumeClaim" or before is None:
+        return False
+    return after is None or is_being_deleted(after) != is_being_deleted(before)
 
 
 def _what_is_asked(app: Object) -> tuple[object, ...]:

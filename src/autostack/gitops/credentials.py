@@ -94,4 +94,4 @@ def _supported(secret: Object, fields: dict[str, str]) -> dict[str, str]:
 
 
 def _plain(url: str) -> str:
-    return url.strip().rstrip("/").removesuffix(".git").lower()
+    return url.strip().lower().rstrip("/").removesuffix(".git")

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autostack.gitops import instructions
 from autostack.gitops.application import Application, Source
-from autostack.gitops.errors import RepositoryError, SourceError
+from autostack.gitops.errors import ManifestError, RepositoryError, SourceError, SpecError
 from autostack.gitops.objects import Object
 from autostack.gitops.render import render, source_type
 from autostack.gitops.source import Mirrors
@@ -58,6 +59,7 @@ class DesiredState:
             folder = await self._mirrors.export(source, commit)
             root = source.path.strip("/").removeprefix("./") or "."
             manifests = tuple(await render(folder, source.directory, root))
+            _check(manifests, root)
             self._rendered[name] = Rendered(commit, source, source_type(folder), manifests)
             while len(self._rendered) > _KEPT:
                 del self._rendered[next(iter(self._rendered))]
@@ -66,6 +68,14 @@ class DesiredState:
     async def resolve(self, source: Source, revision: str) -> str:
         """The commit that an operation asks for."""
         return await self._mirrors.resolve(source.repo_url, revision or source.target_revision)
+
+
+def _check(manifests: tuple[Object, ...], root: str) -> None:
+    for manifest in manifests:
+        try:
+            instructions.check(manifest)
+        except SpecError as error:
+            raise ManifestError(root, None, str(error)) from error
 
 
 def namespaced_by(

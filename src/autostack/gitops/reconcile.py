@@ -87,6 +87,10 @@ class Reconciler:
         self._looked_at = None
         self.wake()
 
+    def follows(self, repo_url: str) -> bool:
+        """Whether the application's desired state is in that repository."""
+        return self.desired.current is not None and self.desired.current.source.repo_url == repo_url
+
     async def turn(self) -> float | None:
         """One turn; ConflictError and UnreachableError mean: take it again."""
         found = self._world.live.objects.get(self.key)
@@ -122,13 +126,20 @@ class Reconciler:
         }
         if refreshed:
             after["reconciledAt"] = rfc3339(self._world.now())
-        if kept := status.refused_prunes(comparison):
-            problems["OrphanedDataWarning"] = kept
-        if self.guard_note:
-            problems["ReleaseGuardWarning"] = self.guard_note
+        problems |= self._warnings(app, desired, comparison)
         wait_s = await self._operate(app, comparison, after, problems)
         polls_s = PROBLEM_RETRY_S if self.desired.problem else self._world.poll_s
         return min(wait_s, polls_s) if wait_s is not None else polls_s
+
+    def _warnings(self, app: Application, desired: list[Desired], comparison: Comparison) -> dict[str, str]:
+        found = {
+            "OrphanedDataWarning": status.refused_prunes(comparison),
+            "DataDeletionWarning": status.leaving_claims(app, self._world.live.objects),
+            "SharedResourceWarning": "; ".join(status.shared(app, comparison)),
+            "RepeatedResourceWarning": "; ".join(status.repeated(desired)),
+            "ReleaseGuardWarning": self.guard_note,
+        }
+        return {name: message for name, message in found.items() if message}
 
     async def _look(self, app: Application, problems: dict[str, str]) -> tuple[Rendered | None, bool]:
         """The desired state; Git is asked when a refresh is requested, the source changed, or the time has
@@ -246,7 +257,8 @@ class Reconciler:
             desired, comparison = self._compare(app, rendered)
             sync = Sync(self._world.api, self._world.live, app, options, state)
             tasks = sync.tasks(desired, comparison)
-            ending = await self._ends_early(sync, tasks, state)
+            shared = status.shared(app, comparison) if options.fail_on_shared_resource else []
+            ending = await self._ends_early(sync, tasks, state, shared)
             if ending is not None:
                 after = {**after, "operationState": operation.with_tasks(state, ending.tasks, "")}
                 return await self._finish(after, problems, ending.phase, ending.message, final=ending.final)
@@ -269,13 +281,17 @@ class Reconciler:
             await self._write(after, problems)
             return None
 
-    async def _ends_early(self, sync: Sync, tasks: list[Task], state: Object) -> _Ending | None:
+    async def _ends_early(
+        self, sync: Sync, tasks: list[Task], state: Object, shared: list[str]
+    ) -> _Ending | None:
         """A request to terminate, or the dry run that comes before the first step; None = go on."""
         if state["phase"] == operation.TERMINATING:
             await self._delete_all(sync, [task for task in tasks if task.hook and task.is_running])
             return _Ending(FAILED, "Operation terminated", [], final=True)
         if state["syncResult"].get("resources"):
             return None
+        if shared:
+            return _Ending(FAILED, f"Shared resource found: {'; '.join(shared)}", [], final=True)
         refused = await sync.dry_run(tasks)
         if refused:
             reasons = "; ".join(dict.fromkeys(task.outcome.message for task in refused))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from autostack.gitops import pruning
+from autostack.gitops import pruning, tracking
 from autostack.gitops.application import Application
-from autostack.gitops.comparison import OUT_OF_SYNC, SYNCED, UNKNOWN, Comparison, Resource
+from autostack.gitops.comparison import OUT_OF_SYNC, SYNCED, UNKNOWN, Comparison, Desired, Resource
 from autostack.gitops.moments import rfc3339
-from autostack.gitops.objects import Object
+from autostack.gitops.objects import Object, ObjectKey, is_being_deleted, option_set
 
 
 def resource_entry(resource: Resource) -> Object:
@@ -90,6 +90,44 @@ def refused_prunes(comparison: Comparison) -> str:
         f"hand, or annotate it with "
         "argocd.argoproj.io/sync-options: Prune=true"
     )
+
+
+def leaving_claims(app: Application, live: Mapping[ObjectKey, Object]) -> str:
+    """A sentence for claims that somebody deleted and only their pods still hold; "" for none."""
+    leaving = [
+        key.name
+        for key, obj in live.items()
+        if (key.group, key.kind, key.namespace) == ("", "PersistentVolumeClaim", app.destination_namespace)
+        and is_being_deleted(obj)
+        and "Prune=true" not in option_set(obj)
+    ]
+    if not leaving:
+        return ""
+    return (
+        f"PersistentVolumeClaim {', '.join(sorted(leaving))} was deleted, which cannot be undone; "
+        "its data stays as long as a pod uses it: save it before that pod ends"
+    )
+
+
+def shared(app: Application, comparison: Comparison) -> list[str]:
+    """What another Application applied too, in Argo CD's words: the two would undo each other's work."""
+    found = []
+    for item in comparison.resources:
+        owner = tracking.owner(item.live) if item.desired and item.live else None
+        if owner not in {None, app.name}:
+            names = f"applications {app.namespace}/{app.name} and {owner}"
+            found.append(f"{item.key.kind}/{item.key.name} is part of {names}")
+    return found
+
+
+def repeated(desired: Iterable[Desired]) -> list[str]:
+    """What stands in Git more than once: only the last one counts."""
+    seen, found = set(), []
+    for item in desired:
+        if item.key in seen:
+            found.append(f"Resource {item.key} appears more than once among application resources")
+        seen.add(item.key)
+    return found
 
 
 def conditions(found: dict[str, str], before: list[Object], now: datetime) -> list[Object]:

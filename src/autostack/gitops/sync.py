@@ -138,7 +138,9 @@ class Sync:
             ):
                 return None
             if kind is None:
-                return None if brings_kinds else _failed(task, _no_kind(task))
+                may_come = brings_kinds or self._options.skip_dry_run_on_missing_resource
+                may_come = may_come or "SkipDryRunOnMissingResource=true" in option_set(task.desired)
+                return None if may_come else _failed(task, _no_kind(task))
             try:
                 async with limit:
                     await self._api.apply(kind, self._applied(task), dry_run=True)

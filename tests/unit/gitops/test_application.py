@@ -12,6 +12,7 @@ import yaml
 
 from autostack.gitops.application import parse
 from autostack.gitops.errors import ManifestError, SpecError
+from autostack.gitops.instructions import check
 from autostack.gitops.manifests import objects_in
 from autostack.gitops.objects import ObjectKey
 from autostack.gitops.project import check_application, refused_objects
@@ -121,6 +122,44 @@ def test_the_stacks_application_is_one_that_we_accept() -> None:
         if one
     ]
     assert refused_objects(project, keys) == []
+
+
+def test_every_application_of_our_own_is_accepted_or_refused_for_its_charts() -> None:
+    found = {
+        document["metadata"]["name"]: document
+        for file in sorted((ROOT / "argocd").glob("*.yaml"))
+        for document in yaml.safe_load_all(file.read_text())
+        if document and document["kind"] == "Application"
+    }
+    assert parse(found["monitoring"]).options.skip_dry_run_on_missing_resource
+    assert parse(found["auto-stack"]).options.prune_last
+    with pytest.raises(SpecError, match="several sources are not supported"):
+        parse(found["kube-prometheus-stack"])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        ("sync-options", "Magic=true"),
+        ("sync-options", "Prune=maybe"),
+        ("sync-options", "Validate=false"),
+        ("sync-options", "Delete=confirm"),
+        ("compare-options", "IncludeMutationWebhook=true"),
+        ("sync-wave", "soon"),
+        ("hook", "PostDelete"),
+    ],
+)
+def test_an_instruction_that_would_be_ignored_is_refused(annotation: str, text: str) -> None:
+    meta = {"name": "x", "annotations": {f"argocd.argoproj.io/{annotation}": text}}
+    with pytest.raises(SpecError, match=r"ConfigMap x: annotation argocd\.argoproj\.io/"):
+        check({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta})
+
+
+def test_the_stacks_manifests_instruct_us_in_what_we_follow() -> None:
+    for folder in ("k8s-manifests", "argocd/monitoring"):
+        for file in sorted((ROOT / folder).glob("*.yaml")):
+            for document in yaml.safe_load_all(file.read_text()):
+                check(document)
 
 
 def test_a_project_limits_repositories_namespaces_and_kinds() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,10 +60,18 @@ class _Watch:
 
 
 class ReleaseGuard:
-    """The guard of one application."""
+    """The guard of one application. `announce` is told the address of a repository that it pushed to."""
 
-    def __init__(self, world: World, reconciler: Reconciler, *, prometheus_url: str) -> None:
+    def __init__(
+        self,
+        world: World,
+        reconciler: Reconciler,
+        *,
+        prometheus_url: str,
+        announce: Callable[[str], None],
+    ) -> None:
         self._world, self._reconciler, self._url = world, reconciler, prometheus_url
+        self._announce = announce
         self._changed = asyncio.Event()
         self._watches: dict[str, _Watch] = {}
         self._looked_at: Rendered | None = None
@@ -212,7 +221,7 @@ class ReleaseGuard:
             await events.record(
                 self._world.api, obj, "ReleaseReverted", f"{names}; reverted by {made}", warning=True
             )
-            self._reconciler.refresh()
+            self._announce(app.source.repo_url)
 
 
 def _deployed(obj: Object) -> list[str]:
