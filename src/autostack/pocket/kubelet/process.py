@@ -115,6 +115,15 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
 
     Raises StartError with bwrap's words when the sandbox itself can't be made.
     """
+    kept = StandardInput.of(attempt)  # the program can't open its input while nobody holds the other end
+    try:
+        return await _start(sandbox, attempt, log=log, cgroup_files=cgroup_files)
+    finally:
+        if kept is not None:
+            kept.close()
+
+
+async def _start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Sequence[str]) -> Process:
     words = bwrap_arguments(sandbox)
     refuse_nul((*words, *sandbox.command))
     status = attempt / "status"
@@ -123,7 +132,6 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
     arguments = memory_file("\0".join(words).encode())
     status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    kept = StandardInput.of(attempt)
     try:
         line = command_line(sandbox, cgroup_files)
         pid = _spawn(line, _input_of(attempt, sandbox), (log_fd, writing, arguments, status_fd))
@@ -141,13 +149,9 @@ async def start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Seq
         os.close(reading)
     child_pid = _child_of(told)
     if child_pid is None:
-        if kept is not None:
-            kept.close()
         _reap(pid)
         raise StartError(f"the sandbox can't be made: {last_line(log)}")
     process = Process(pid, child_pid, status)
-    if kept is not None:
-        kept.close()
     await _executed(process)
     return process
 
