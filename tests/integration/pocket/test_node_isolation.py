@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness.pocket_node import PocketNode, pod_object
+from harness.waiting import eventually
 
 SLEEPS = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
 
@@ -102,6 +103,23 @@ async def test_a_pod_s_variables_steer_nothing_on_the_host(node: PocketNode, tmp
         assert {f"PATH={tmp_path}:/usr/bin:/bin", "PERL5OPT=-Mnothing", "my.name=two", "lines"} <= set(told)
     assert not (tmp_path / "caught").exists()
     assert await node.exec("steerer", "missing") == (127, "missing: No such file or directory\n")
+
+
+async def test_an_exec_does_not_follow_a_symlink_out_of_the_container(
+    node: PocketNode, tmp_path: Path
+) -> None:
+    (tmp_path / "private").write_text("of the host")
+    pod = pod_object("mover", f"cd /; rmdir /w; ln -s {tmp_path} /w; touch /tmp/moved; {SLEEPS}")
+    pod["spec"]["containers"][0]["workingDir"] = "/w"
+    await node.create(pod)
+    await node.ready("mover")
+
+    async def entered() -> tuple[int, str] | None:
+        code, output = await node.exec("mover", "cat", "private")
+        return None if output.endswith("private: No such file or directory\n") else (code, output)
+
+    code, output = await eventually(entered, what="the symlink in the place of the folder")
+    assert (code, output) == (126, "/w: No such file or directory\n")
 
 
 async def test_the_root_is_writable_unless_it_is_read_only_and_is_not_shared(node: PocketNode) -> None:

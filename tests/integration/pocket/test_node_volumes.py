@@ -238,3 +238,23 @@ async def test_a_service_account_token_is_renewed_before_it_ends(node: PocketNod
         return now[0] == 0 and now != first
 
     await eventually(renewed, within_s=15, what="another token")
+
+
+async def test_hosts_that_can_not_be_written_concern_one_pod_only(node: PocketNode) -> None:
+    for name in ("broken", "sound"):
+        await node.create(pod_object(name, SLEEPS))
+    uid = (await node.ready("broken"))["metadata"]["uid"]
+    await node.ready("sound")
+    (node.folder / "node/pods" / uid / "net/.hosts").mkdir()  # e.g. the disk was full: a write fails
+    service: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "later", "namespace": "default"},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    await node.create(service)
+
+    async def told() -> bool:
+        return "later.default.svc" in (await node.exec("sound", "cat", "/etc/hosts"))[1]
+
+    await eventually(told, what="the new Service in the other pod's hosts")

@@ -33,16 +33,18 @@ _NS_GET_USERNS = 0xB701
 _CHUNK = 1 << 16
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
 _HOST_ENVIRONMENT = {"PATH": os.defpath}
-# Arguments: the environment's descriptor, the user namespace's, the command. sh is no choice: it drops the
-# variables whose names it could not use itself, such as my.name, and can't close a descriptor above 9.
+# Arguments: the environment's descriptor, the user namespace's, the folder, the command. The folder is looked
+# up inside, as nsenter's --wd would follow a symlink there on the host. sh is no choice: it drops variables
+# whose names it could not use itself, such as my.name, and can't close a descriptor above 9.
 _BECOME = """
 use POSIX ();
-my ($file, $namespace) = splice @ARGV, 0, 2;
+my ($file, $namespace, $folder) = splice @ARGV, 0, 3;
 open my $stream, "<&=", $file or die "environment: $!\\n";
 local $/;
 %ENV = map { split /=/, $_, 2 } split /\\0/, <$stream>;
 close $stream;
 POSIX::close($namespace);
+chdir $folder or do { print STDERR "$folder: $!\\n"; POSIX::_exit(126) };
 exec { $ARGV[0] } @ARGV;
 my $code = $! == POSIX::ENOENT() ? 127 : 126;
 print STDERR "$ARGV[0]: $!\\n";
@@ -80,9 +82,9 @@ def enter_command(
         "setpriv", "--no-new-privs",
         "nsenter", f"--user=/proc/self/fd/{outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid",
         "--preserve-credentials", "--",
-        "nsenter", f"--mount={ns}/mnt", f"--wd=/proc/{pid}/root{working_dir}", *inner, "--",
+        "nsenter", f"--mount={ns}/mnt", *inner, "--",
         "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--",
-        "perl", "-e", _BECOME, str(environment), str(outer), *command,
+        "perl", "-e", _BECOME, str(environment), str(outer), working_dir, *command,
     ]  # fmt: skip
 
 

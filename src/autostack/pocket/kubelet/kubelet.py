@@ -61,8 +61,11 @@ class Kubelet:
         return cls(Node(settings, cluster, images, find_cgroups(group), _token_maker(cluster.client)))
 
     def _containers(self) -> Iterator[Container]:
-        for pod in self._pods.values():
+        for pod in self._present():
             yield from pod.everyone
+
+    def _present(self) -> list[Pod]:
+        return [pod for pod in self._pods.values() if not pod.is_over]
 
     def _named(self, key: tuple[str, str]) -> Pod | None:
         return next((pod for pod in self._pods.values() if pod.key == key), None)
@@ -154,13 +157,18 @@ class Kubelet:
             await self._hosts_changed.wait()
             await asyncio.sleep(HOSTS_PAUSE_S)
             self._hosts_changed.clear()
-            namespaces = {pod.key[0] for pod in self._pods.values()}
+            namespaces = {pod.key[0] for pod in self._present()}
             fresh = {namespace: self._services(namespace) for namespace in namespaces}
-            for pod in list(self._pods.values()):
-                text = fresh[pod.key[0]]
-                if shown.get(pod.key[0]) != text:
-                    pod.write_hosts(text)
-            shown = fresh
+            failed = set()
+            for pod in self._present():
+                namespace = pod.key[0]
+                try:
+                    if shown.get(namespace) != fresh[namespace]:
+                        pod.write_hosts(fresh[namespace])
+                except OSError as error:  # e.g. the disk is full: tried again with the next change
+                    log.warning("hosts not written", extra={"pod": pod.key, "error": str(error)})
+                    failed.add(namespace)
+            shown = {namespace: text for namespace, text in fresh.items() if namespace not in failed}
 
     async def _mark_logs(self) -> None:
         """Keep the times of the containers' output."""
@@ -171,7 +179,13 @@ class Kubelet:
                     known = self._logs.get(container)
                     if known is None or known.path != container.attempt.log:
                         known = self._logs[container] = LogFile(container.attempt.log)
-                    known.mark(now)
+                    try:
+                        known.mark(now)
+                    except OSError as error:  # e.g. the disk is full: the times have a gap, the output none
+                        log.warning(
+                            "log times not kept",
+                            extra={"pod": container.pod.object["metadata"]["name"], "error": str(error)},
+                        )
             for gone in [one for one in self._logs if one.pod.object["metadata"]["uid"] not in self._pods]:
                 del self._logs[gone]
             await asyncio.sleep(MARK_S)

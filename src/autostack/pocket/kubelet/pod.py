@@ -63,6 +63,8 @@ class Pod:
         self._dirty = asyncio.Event()
         self._doomed = asyncio.Event()
         self._vanished = False
+        self.is_over = False
+        """Its folder is going or gone; nothing may be written there any more."""
         self._written: dict[str, object] | None = None
         self._make_containers(running, same_sandbox=kept.get("boot_id") == boot_id())
 
@@ -143,7 +145,7 @@ class Pod:
         self._doomed.set()
 
     def write_hosts(self, services: str) -> None:
-        """Make the pod resolve these Services; a reader sees the old or the new file."""
+        """Make the pod resolve these Services; a reader sees the old or the new file. May raise OSError."""
         spec = self.object["spec"]
         names = [self.hostname]
         if spec.get("subdomain"):
@@ -168,7 +170,7 @@ class Pod:
             if self.object["metadata"].get("deletionTimestamp"):
                 self._doomed.set()
             await self._doomed.wait()
-            await self._end(living, publishing)
+            await self._end(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
@@ -286,7 +288,9 @@ class Pod:
         await self._stop(self.everyone, min(grace_s, at_most_s))
         (self.folder / "pod.json").unlink(missing_ok=True)  # the next start is a new sandbox
 
-    async def _end(self, living: asyncio.Task[None], publishing: asyncio.Task[None]) -> None:
+    async def _end(
+        self, publishing: asyncio.Task[None], living: asyncio.Task[None], renewing: asyncio.Task[None]
+    ) -> None:
         grace = self.object["metadata"].get("deletionGracePeriodSeconds", 30)
         grace_s = FORCED_GRACE_S if self._vanished else float(grace)
         began = time.monotonic()
@@ -295,10 +299,12 @@ class Pod:
         await self._stop(list(reversed(self.init_containers)), rest_s)
         living.cancel()
         await asyncio.gather(living, return_exceptions=True)
-        publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        for task in (publishing, renewing):
+            task.cancel()
+        await asyncio.gather(publishing, renewing, return_exceptions=True)
         if not self._vanished:
             await self._say_goodbye()
+        self.is_over = True
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         forget_volumes(self.folder, memory=self.node.settings.memory)
         self.node.addresses.release(self.pod_ip)

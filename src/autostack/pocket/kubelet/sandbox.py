@@ -7,6 +7,7 @@ among them, are passed in a memory file (`--args`), so no other user can read a 
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -65,6 +66,11 @@ def outermost_first(mounts: Iterable[Mount]) -> list[Mount]:
         at.pop(mount.target, None)
         at[mount.target] = mount
     return sorted(at.values(), key=lambda mount: len(PurePosixPath(mount.target).parts))
+
+
+def inside_container(path: str) -> str:
+    """A path of a manifest as an absolute one, which no `..` leads out of the container."""
+    return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def is_inside(path: str, folder: str) -> bool:

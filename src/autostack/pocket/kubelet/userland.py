@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autostack.pocket.images import rooted
 from autostack.pocket.images.image import Image
 from autostack.pocket.kubelet.errors import ConfigError, StartError
 from autostack.pocket.kubelet.sandbox import POD_FOLDER, Mount, is_inside, mount_points
@@ -78,7 +79,7 @@ def make_root(
         everything = [*own, *mounts]
         _make_mount_points(root, everything)
         if not any(is_inside(working_dir, mount.target) for mount in everything):
-            (root / working_dir.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            rooted.folder(root, working_dir)
     except OSError as error:
         raise StartError(f"the container's root can't be made: {error}") from error
     return root, own
@@ -90,7 +91,7 @@ def _own_userland(folder: Path, tree: Path, *, read_only: bool) -> tuple[Path, l
         root = folder
         _copy(tree, root)
     for name in ("etc", "proc", "dev", "tmp"):
-        (root / name).mkdir(exist_ok=True)
+        rooted.folder(root, name)
     _provide(root)
     return root, []
 
@@ -136,7 +137,11 @@ def _lay(tree: Path, root: Path, host: Sequence[Mount], *, read_only: bool) -> l
                 raise StartError(
                     f"the image has files in /{path}, which is the host's; an image with its own /bin may"
                 )
-            if str(path) in _FOLDERS and entry.is_dir():
+            if str(path) in _FOLDERS:
+                if entry.is_symlink() or not entry.is_dir():
+                    raise StartError(
+                        f"in the image /{path} is not a folder; with a /bin of its own it may be"
+                    )
                 pending.append(path)
             elif entry.is_symlink() or path.parts[0] == "etc" or not read_only:
                 _copy(entry, root / path)
@@ -159,7 +164,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _provide(root: Path) -> None:
     for name in _PROVIDED:
-        link = root / "etc" / name
+        link = rooted.entry(root, f"etc/{name}")
         if link.is_symlink() or link.exists():
             link.unlink()
         link.symlink_to(f"{POD_FOLDER}/{name}")
@@ -167,8 +172,10 @@ def _provide(root: Path) -> None:
 
 def accounts(image: Image) -> str:
     """The image's /etc/passwd, ours when it has none."""
-    if image.tree is not None and (image.tree / "etc/passwd").is_file():
-        return (image.tree / "etc/passwd").read_text(errors="replace")
+    if image.tree is not None:
+        passwd = rooted.resolved(image.tree, "etc/passwd")
+        if passwd.is_file():
+            return passwd.read_text(errors="replace")
     return _ACCOUNTS
 
 
@@ -176,7 +183,7 @@ def add_account(root: Path, text: str, *, uid: int, gid: int) -> None:
     """Give the root an /etc/passwd in which the user has a name."""
     if home_of(text, uid) is None:
         text = f"{text.rstrip()}\nuser:x:{uid}:{gid}:user:/:/bin/sh\n"
-    (root / "etc/passwd").write_text(text)
+    rooted.resolved(root, "etc/passwd").write_text(text)
 
 
 def _account(passwd: str, uid: int) -> list[str] | None:
@@ -209,9 +216,9 @@ def _make_mount_points(root: Path, mounts: Sequence[Mount]) -> None:
     for mount in mount_points(mounts):
         if is_inside(mount.target, "/dev") or is_inside(mount.target, "/proc"):
             continue  # made by bwrap in its own
-        target = root / mount.target.lstrip("/")
         if Path(mount.source).is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        elif not target.exists():
+            rooted.folder(root, mount.target)
+        else:
+            target = rooted.resolved(root, mount.target)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.touch()

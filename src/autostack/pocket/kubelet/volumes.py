@@ -18,7 +18,7 @@ from typing import Any
 from autostack.pocket.client import Object
 from autostack.pocket.kubelet.errors import MountError
 from autostack.pocket.kubelet.projection import Files
-from autostack.pocket.kubelet.sandbox import Mount
+from autostack.pocket.kubelet.sandbox import Mount, inside_container
 
 DATA = "..data"
 _CREATES = {"DirectoryOrCreate", "FileOrCreate"}
@@ -134,17 +134,16 @@ def mount_of(entry: Mapping[str, Any], source: Path, *, read_only: bool, sub_pat
         pure = PurePosixPath(sub_path)
         if pure.is_absolute() or ".." in pure.parts:
             raise MountError(f"subPath {sub_path!r} leaves the volume")
-        inside = source / sub_path
-        if not inside.exists() and not read_only:
-            inside.mkdir(parents=True)
-            inside.chmod(0o777)
-        resolved = inside.resolve()
-        if not resolved.is_relative_to(source.resolve()):
+        resolved = (source / sub_path).resolve()
+        if not resolved.is_relative_to(source.resolve()):  # by a symlink that a pod has left there
             raise MountError(f"subPath {sub_path!r} leaves the volume")
+        if not resolved.exists() and not read_only:
+            resolved.mkdir(parents=True)
+            resolved.chmod(0o777)
         if not resolved.exists():
             raise MountError(f"subPath {sub_path!r} does not exist in the volume")
         source = resolved
-    target = os.path.normpath(entry["mountPath"])
+    target = inside_container(entry["mountPath"])
     return Mount(str(source), target, read_only or bool(entry.get("readOnly")))
 
 
