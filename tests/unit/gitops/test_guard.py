@@ -62,7 +62,7 @@ WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
     ("seen", "rollout_s", "ready_s", "broken", "over"),
     [
         (Measured(ready=False), 10, 0, "", False),
-        (Measured(ready=False), 61, 0, "not ready within 60 s", True),
+        (Measured(ready=False), 121, 0, "not ready within 120 s", True),
         (Measured(ready=False, failure="pod x keeps crashing"), 5, 0, "keeps crashing", True),
         (WELL, 20, 10, "", False),
         (WELL, 40, 30, "", True),

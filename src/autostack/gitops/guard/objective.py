@@ -22,7 +22,7 @@ class Objective:
 
     enabled: bool = True
     window_s: float = 30
-    ready_within_s: float = 60
+    ready_within_s: float = 120
     max_error_rate: float = 0.05
     max_p95_s: float = 0.5
     min_requests: int = 30
@@ -56,7 +56,7 @@ class Verdict:
 ANNOTATIONS: dict[str, tuple[str, str]] = {
     "enabled": ("false switches the guard off for this Application", "true"),
     "window": ("how long a release is watched after it became ready", "30s"),
-    "ready-within": ("how long a rollout may take to become ready", "60s"),
+    "ready-within": ("how long a rollout may take to become ready", "120s"),
     "max-error-rate": ("share of answers with status 5xx that breaks a release", "0.05"),
     "max-p95": ("95th percentile of the answer time that breaks a release", "500ms"),
     "min-requests": ("requests in the window below which nothing is judged by traffic", "30"),
