@@ -8,6 +8,7 @@ build now and then and never misses one.
 from __future__ import annotations
 
 import fnmatch
+import threading
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from typing import Any
 from autostack.pipeline.errors import WorkspaceError
 
 Read = Callable[[str], bytes]
+
+_PARSING = threading.Lock()
+"""Applications that are built side by side wait for one to parse the lock, and do not all do it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def locked_closure(lock: bytes, name: str) -> dict[str, str]:
     packages only.
     """
     try:
-        packages = _lock_packages(lock)
+        with _PARSING:
+            packages = _lock_packages(lock)
         by_name: dict[str, list[dict[str, Any]]] = {}
         for package in packages:
             by_name.setdefault(package["name"], []).append(package)

@@ -5,11 +5,12 @@ Naming it (`push`) is a step of its own: until then nobody can pull it, so build
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from autostack.pipeline.errors import BuildError
-from autostack.pipeline.git import Repository
+from autostack.pipeline.git import Blob, Repository
 from autostack.pipeline.images.bytecode import interpreter_tag
 from autostack.pipeline.images.code import code_entries, code_files
 from autostack.pipeline.images.document import (
@@ -32,6 +33,7 @@ from autostack.pipeline.images.packages import packages_layer
 from autostack.pipeline.workspace import Member, Workspace, locked_closure, read_workspace
 
 SOURCE = "https://github.com/auto-stack/auto-stack"
+_DESCRIBES = ("pyproject.toml", "uv.lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def build_image(
     """Build the image of an application at a commit; the same arguments give the same digest."""
     head = repository.commit(head)
     tree = repository.tree(head)
-    contents = _Contents(repository, {path: blob.id for path, blob in tree.items()})
+    contents = _Contents(repository, tree)
     workspace = read_workspace(tree, contents.at)
     closure = workspace.closure(workspace.app(app).name)
     subject = describe_subject(repository, head, app, version)
@@ -85,7 +87,7 @@ def build_image(
 def warm_packages(repository: Repository, head: str, cache: Path) -> tuple[str, ...]:
     """Make the packages layers of all applications ahead, so that first images take as long as later ones."""
     tree = repository.tree(repository.commit(head))
-    contents = _Contents(repository, {path: blob.id for path, blob in tree.items()})
+    contents = _Contents(repository, tree)
     workspace = read_workspace(tree, contents.at)
     project = _project(workspace, contents)
     for app in workspace.apps():
@@ -161,14 +163,15 @@ def _project(workspace: Workspace, contents: _Contents) -> dict[str, bytes]:
     return {path: contents.at(path) for path in ("pyproject.toml", "uv.lock", *members)}
 
 
-@dataclass(frozen=True, slots=True)
 class _Contents:
-    """Reads files of a commit by path."""
+    """What a commit's files say of the workspace, read in one git process."""
 
-    repository: Repository
-    ids: dict[str, str]
+    def __init__(self, repository: Repository, tree: Mapping[str, Blob]) -> None:
+        wanted = {path: tree[path].id for path in tree if PurePosixPath(path).name in _DESCRIBES}
+        contents = repository.read(wanted.values())
+        self._files = {path: contents[object_id] for path, object_id in wanted.items()}
 
     def at(self, path: str) -> bytes:
-        if path not in self.ids:
+        if path not in self._files:
             raise BuildError(f"{path} is missing in the commit; the image can't be built without it")
-        return self.repository.read([self.ids[path]])[self.ids[path]]
+        return self._files[path]

@@ -1,0 +1,52 @@
+"""The local origin is made of a checkout, whole, and without changing it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from .conftest import Checkout
+
+from autostack.pipeline.git import Repository
+from autostack.pipeline.origin import create_origin
+from autostack.pipeline.places import Places
+
+
+def origin_of(checkout: Path, tmp_path: Path) -> Repository:
+    return create_origin(checkout, Places(tmp_path / "cluster", tmp_path / "cache"))
+
+
+def test_the_origin_has_the_checkouts_head_as_main_however_that_is_kept(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    checkout.repository.run("repack", "-adq")
+    checkout.write("later.txt", "a loose object\n")
+    head = checkout.commit("Go on")
+    checkout.repository.run("checkout", "--quiet", "--detach")
+    origin = origin_of(checkout.folder, tmp_path)
+    shutil.rmtree(checkout.folder)
+    assert origin.commit("refs/heads/main") == head
+    assert origin.text("branch", "--format=%(refname)") == "refs/heads/main"
+    origin.run("fsck", "--full", "--strict")
+
+
+def test_objects_that_the_checkout_borrows_are_fetched(checkout: Checkout, tmp_path: Path) -> None:
+    borrowing = tmp_path / "borrowing"
+    checkout.repository.run("clone", "--quiet", "--shared", str(checkout.folder), str(borrowing))
+    origin = origin_of(borrowing, tmp_path)
+    shutil.rmtree(checkout.folder)
+    assert origin.commit("refs/heads/main") == Repository(borrowing).text("rev-parse", "HEAD")
+    origin.run("fsck", "--full", "--strict")
+
+
+@pytest.mark.parametrize("depth", ["1", "2"])
+def test_a_shallow_checkout_gives_an_origin_as_well(checkout: Checkout, tmp_path: Path, depth: str) -> None:
+    checkout.write("later.txt", "1\n")
+    head = checkout.commit("Go on")
+    shallow = tmp_path / "shallow"
+    url = f"file://{checkout.folder}"
+    checkout.repository.run("clone", "--quiet", "--depth", depth, url, str(shallow))
+    origin = origin_of(shallow, tmp_path)
+    assert origin.commit("refs/heads/main") == head
+    assert origin.tree("main").keys() == checkout.repository.tree("main").keys()
