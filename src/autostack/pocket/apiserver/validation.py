@@ -19,6 +19,11 @@ from autostack.pocket.errors import ApiError, FieldError, bad_request, invalid
 Object = dict[str, Any]
 # Required by the schema's letter, but Go's encoders leave them out or send null.
 TOLERATED_MISSING = ("endpoints", "creationTimestamp", "metadata", "involvedObject", "eventTime", "regarding")
+# The definitions that some rule is about; most parts of an object are of none of them.
+RULED = frozenset[str]().union(
+    constraints.ENUMS, constraints.RANGES, constraints.FILLED, semantics.CHECKS,
+    unimplemented.REFUSED, unimplemented.WARNED,
+)  # fmt: skip
 
 
 def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
@@ -69,6 +74,8 @@ def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]
         errors.extend(structural.errors(new, call.kind.schema))
     else:
         for part in parts(new, schema_of(call.kind)):
+            if part.definition not in RULED:
+                continue
             errors.extend(constraints.errors(part))
             errors.extend(semantics.errors(part))
             errors.extend(unimplemented.refusals(part))

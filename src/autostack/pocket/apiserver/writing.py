@@ -7,7 +7,6 @@ resourceVersion, another round for one that did not.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -73,7 +72,7 @@ async def rewrite(
             if create_missing is None:
                 raise not_found(call.target)
             return await create_missing()
-        new = change(copy.deepcopy(entry.object))
+        new = change(entry.fresh())
         named = str(new["metadata"].get("resourceVersion") or "")
         if named and named != str(entry.revision):
             raise stale(call.target)
@@ -143,7 +142,7 @@ def _isolate(call: Call, new: Object, old: Object) -> Object:
                 if field in old["metadata"]:
                     kept["metadata"][field] = old["metadata"][field]
         kept["metadata"]["managedFields"] = new["metadata"].get("managedFields", [])
-        return copy.deepcopy(kept)
+        return kept
     if call.kind.has_status:
         new.pop("status", None)
         if "status" in old:

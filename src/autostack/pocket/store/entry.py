@@ -32,6 +32,11 @@ class Entry:
             self._object = msgspec.json.decode(self.raw)
         return self._object
 
+    def fresh(self) -> Object:
+        """The object decoded anew, for a caller who is going to change it."""
+        decoded: Object = msgspec.json.decode(self.raw)
+        return decoded
+
     def forget_decoded(self) -> None:
         """Keep the bytes only: a superseded revision is rarely read again."""
         self._object = None

@@ -40,25 +40,29 @@ def item_key(item: Any, schema: Schema) -> str:
 
 def child_schema(schema: Schema, name: str) -> Schema:
     """The schema of an object's field."""
+    properties, others = _fields(schema)
+    return properties.get(name) or others
+
+
+def _fields(schema: Schema) -> tuple[dict[str, Schema], Schema]:
+    """The schemas of an object's named fields, and that of all others."""
     resolved = resolve(schema)
     additional = resolved.get("additionalProperties")
-    found: Schema = resolved.get("properties", {}).get(name) or (
-        additional if isinstance(additional, dict) else {}
-    )
-    return found
+    return resolved.get("properties", {}), additional if isinstance(additional, dict) else {}
 
 
-def elements(value: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema]] | None:
+def elements(value: Any, schema: Schema) -> list[tuple[str, Any, Schema]] | None:
     """The path elements below a value, with their values and schemas; None for a leaf."""
     if isinstance(value, dict) and value and not is_atomic(schema):
-        return ((f"f:{name}", item, child_schema(schema, name)) for name, item in value.items())
+        properties, others = _fields(schema)
+        return [(f"f:{name}", item, properties.get(name) or others) for name, item in value.items()]
     if isinstance(value, list) and value:
         kind = list_type(schema)
         items = schema.get("items") or resolve(schema).get("items") or {}
         if kind == "map":
-            return ((item_key(item, schema), item, items) for item in value)
+            return [(item_key(item, schema), item, items) for item in value]
         if kind == "set":
-            return (("v:" + _compact(item), item, {"x-kubernetes-map-type": "atomic"}) for item in value)
+            return [("v:" + _compact(item), item, {"x-kubernetes-map-type": "atomic"}) for item in value]
     return None
 
 
@@ -67,7 +71,10 @@ def fields_of(value: Any, schema: Schema) -> Fields:
     below = elements(value, schema)
     if below is None:
         return {}
-    return {element: _member(element, fields_of(item, child)) for element, item, child in below}
+    return {
+        element: _member(element, fields_of(item, child)) if isinstance(item, (dict, list)) else {}
+        for element, item, child in below
+    }
 
 
 def _member(element: str, fields: Fields) -> Fields:

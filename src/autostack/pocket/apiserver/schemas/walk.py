@@ -6,7 +6,6 @@ wherever it occurs, so a pod template in a CronJob is treated like a pod.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from autostack.pocket.apiserver.schemas import Schema, resolve
@@ -20,20 +19,27 @@ class Part(NamedTuple):
     path: str
 
 
-def parts(value: Any, schema: Schema, path: str = "", name: str = "") -> Iterator[Part]:
+def parts(value: Any, schema: Schema, name: str = "") -> list[Part]:
     """All parts, depth first; the caller may change a part that it was given."""
+    found: list[Part] = []
+    _collect(found, value, schema, "", name)
+    return found
+
+
+def _collect(found: list[Part], value: Any, schema: Schema, path: str, name: str = "") -> None:
     name = schema.get("$ref", name)
     schema = resolve(schema)
     if isinstance(value, dict):
         properties = schema.get("properties", {})
         additional = schema.get("additionalProperties")
-        for key, item in tuple(value.items()):
+        for key, item in value.items():
             if isinstance(item, (dict, list)):
                 child = properties.get(key) or (additional if isinstance(additional, dict) else None)
                 if child is not None:
-                    yield from parts(item, child, f"{path}.{key}" if path else key)
+                    _collect(found, item, child, f"{path}.{key}" if path else key)
         if name:
-            yield Part(name, value, path)
-    elif isinstance(value, list) and "items" in schema:
+            found.append(Part(name, value, path))
+    elif "items" in schema:
         for index, item in enumerate(value):
-            yield from parts(item, schema["items"], f"{path}[{index}]")
+            if isinstance(item, (dict, list)):
+                _collect(found, item, schema["items"], f"{path}[{index}]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +53,7 @@ def patched(call: Call, present: Object, body: Any, patch_type: str) -> Object:
         result = strategic.apply(present, body, schema_of(call.kind))
     if not isinstance(result, dict) or not isinstance(result.get("metadata"), dict):
         raise bad_request("the patch leaves no object with metadata")
-    return copy.deepcopy(result)
+    return result
 
 
 async def _apply(core: Core, call: Call, body: Any) -> Object:
