@@ -56,6 +56,10 @@ class ApplicationLoop:
                 ERRORS.labels(name).inc()
                 log.warning("turn failed", extra={"fields": {"application": name, "error": str(error)}})
                 wait_s, backoff_s = backoff_s, min(backoff_s * 2, _LAST_BACKOFF_S)
+            except Exception:  # a fault of ours over one Application must not end the others
+                ERRORS.labels(name).inc()
+                log.exception("turn broke", extra={"fields": {"application": name}})
+                wait_s, backoff_s = backoff_s, min(backoff_s * 2, _LAST_BACKOFF_S)
             TURNS.labels(name).observe(time.monotonic() - began)
 
 

@@ -1,7 +1,7 @@
 """YAML text to Kubernetes objects, each problem with its file and line.
 
-Stricter than YAML: a key that stands twice is an error (the first would silently lose), and a date stays
-text.
+Stricter than YAML: a key that stands twice is an error (the first would silently lose), a date stays text,
+and aliases may not make a document of a few lines into one of billions of nodes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from autostack.gitops.errors import ManifestError
 from autostack.gitops.objects import Object
 
 SKIP_MARK = "+argocd:skip-file-rendering"
+MAX_NODES = 200_000
+"""In one document, its aliases written out; a manifest of a megabyte has about 50,000."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -52,6 +54,7 @@ def _documents(text: str, file: str) -> Iterator[tuple[int, Any]]:
             while loader.check_node():
                 node = loader.get_node()
                 if node is not None:
+                    _check_size(node)
                     yield node.start_mark.line + 1, loader.construct_document(node)
         finally:
             loader.dispose()
@@ -61,6 +64,33 @@ def _documents(text: str, file: str) -> Iterator[tuple[int, Any]]:
         raise ManifestError(file, mark.line + 1 if mark else None, problem) from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise ManifestError(file, None, f"is not YAML: {error}") from error
+
+
+def _check_size(document: yaml.Node) -> None:
+    """Raise MarkedYAMLError for a document that aliases make too large, or that contains itself."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        known = sizes.get(id(node))
+        if known is None:
+            if id(node) in open_nodes:
+                raise yaml.MarkedYAMLError(problem="an alias contains itself", problem_mark=node.start_mark)
+            open_nodes.add(id(node))
+            children = (
+                [one for pair in node.value for one in pair]
+                if isinstance(node, yaml.MappingNode)
+                else node.value
+            )
+            known = sizes[id(node)] = 1 + sum(size(child) for child in children)
+            open_nodes.discard(id(node))
+        return known
+
+    if (found := size(document)) > MAX_NODES:
+        problem = f"aliases make this a document of {found} nodes; at most {MAX_NODES} are read"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=document.start_mark)
 
 
 def _checked(document: Any, file: str, line: int) -> list[Object]:

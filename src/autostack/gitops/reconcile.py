@@ -390,8 +390,8 @@ class Reconciler:
         live = self._world.live
         left = []
         for key in live.owned_by(self.key.name):
-            obj, kind = live.objects[key], live.kinds.preferred(key.group, key.kind)
-            if kind is None or pruning.survives_application(obj):
+            obj, kind = live.objects.get(key), live.kinds.preferred(key.group, key.kind)
+            if obj is None or kind is None or pruning.survives_application(obj):  # gone, or not to be deleted
                 continue
             left.append(key)
             if not is_being_deleted(obj):

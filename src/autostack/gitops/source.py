@@ -41,10 +41,14 @@ class Mirrors:
         return self.git(url, self.cache / "mirrors" / hashlib.sha256(url.encode()).hexdigest()[:16])
 
     def tidy(self) -> None:
-        """Remove what a killed process left behind; only for who has the cache to themselves."""
+        """Remove what a killed process left behind; only for who has the cache to themselves.
+
+        Exported trees go too: they are not synced to the disk, and after a power cut a file may be empty, whose
+        objects would then count as removed from Git. Git checks its own objects.
+        """
         for lock in (self.cache / "mirrors").glob("**/*.lock"):
             lock.unlink(missing_ok=True)
-        for folder in (*self.cache.glob("revert-*"), *self.cache.glob("trees/*.partial")):
+        for folder in (*self.cache.glob("revert-*"), *self.cache.glob("trees/*")):
             shutil.rmtree(folder, ignore_errors=True)
 
     async def fetch(self, url: str) -> None:

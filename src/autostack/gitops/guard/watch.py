@@ -94,9 +94,11 @@ class ReleaseGuard:
                 self._changed.clear()
                 try:
                     await self._turn(http)
-                except GitopsError as error:
+                except Exception as error:  # GitopsError, or a fault of ours
                     fields = {"application": self._reconciler.key.name, "error": str(error)}
-                    log.warning("guard", extra={"fields": fields})
+                    log.warning(
+                        "guard", exc_info=not isinstance(error, GitopsError), extra={"fields": fields}
+                    )
                     await asyncio.sleep(_LOOK_S)
                     self._changed.set()
 
