@@ -1,5 +1,5 @@
-"""The official Python client and lightkube against the served API: typed, dynamic, watch, apply, leader
-election.
+"""The official Python client (also its asynchronous form) and lightkube against the served API: typed,
+dynamic, watch, informer, apply, leader election.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import kubernetes
 import lightkube
 import pytest
 from harness.pocket_api import HttpsCluster
+from harness.waiting import eventually
+from kubernetes import aio as kubernetes_aio
 from kubernetes.client import V1ConfigMap, V1ObjectMeta
 from kubernetes.dynamic import DynamicClient
+from kubernetes.informer import SharedInformer
 from kubernetes.leaderelection import electionconfig, leaderelection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
 from lightkube.models.meta_v1 import ObjectMeta
@@ -172,3 +175,55 @@ async def test_lightkube_creates_watches_and_applies(pocket_https: HttpsCluster,
     assert [item async for item in client.list(Pod, namespace="*")] == []
     await client.delete(ConfigMap, "l", namespace="default")
     await client.close()
+
+
+async def test_the_informer_keeps_a_cache_and_tells_of_changes(api: Any, pocket_https: HttpsCluster) -> None:
+    core = kubernetes.client.CoreV1Api(api)
+    seen: list[tuple[str, str]] = []
+    informer = SharedInformer(
+        core.list_namespaced_config_map, namespace="default", label_selector="seen", resync_period=1
+    )
+    for kind in ("ADDED", "MODIFIED", "DELETED"):
+        informer.add_event_handler(kind, lambda obj, kind=kind: seen.append((kind, obj.metadata.name)))
+    informer.start()
+    try:
+        await pocket_https.ok("create", "configmap", "i")
+        await pocket_https.ok("label", "configmap", "i", "seen=yes")
+        await eventually(
+            lambda: _holds(informer.cache.list_keys() == ["default/i"]), what="the cached object"
+        )
+        await pocket_https.ok("delete", "configmap", "i")
+        await eventually(lambda: _holds(("DELETED", "i") in seen), what="the deletion")
+    finally:
+        await asyncio.to_thread(informer.stop)
+    assert seen[0] == ("ADDED", "i")
+    assert informer.cache.list_keys() == []
+
+
+async def _holds(condition: bool) -> bool:
+    return condition
+
+
+async def test_the_asynchronous_client_creates_watches_and_lists(pocket_https: HttpsCluster) -> None:
+    configuration = kubernetes_aio.client.Configuration()
+    await kubernetes_aio.config.load_kube_config(
+        str(pocket_https.kubeconfig), client_configuration=configuration
+    )
+    async with kubernetes_aio.client.ApiClient(configuration) as client:
+        core = kubernetes_aio.client.CoreV1Api(client)
+        body = kubernetes_aio.client.V1ConfigMap(metadata={"name": "a"}, data={"a": "1"})
+        made = await core.create_namespaced_config_map("default", body)
+        await core.patch_namespaced_config_map("a", "default", {"data": {"a": "2"}})
+        async with asyncio.timeout(10), kubernetes_aio.watch.Watch() as watch:
+            async for event in watch.stream(
+                core.list_namespaced_config_map,
+                "default",
+                resource_version=made.metadata.resource_version,
+            ):
+                assert (event["type"], event["object"].data) == ("MODIFIED", {"a": "2"})
+                break
+        found = await core.list_namespaced_config_map("default", field_selector="metadata.name=a")
+        assert [one.metadata.name for one in found.items] == ["a"]
+        with pytest.raises(kubernetes_aio.client.ApiException) as caught:
+            await core.read_namespaced_pod("nobody", "default")
+        assert caught.value.status == 404
