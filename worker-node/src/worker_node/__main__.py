@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import NoReturn, TypeVar
 
-from service_kit import ServiceKitError, ServiceSettings, load_settings, run
+from service_kit import ServiceKitError, ServiceSettings, load_settings
 from service_kit.logs import configure_logs
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -24,6 +24,8 @@ def main(arguments: list[str]) -> NoReturn:
     """Do what the one argument says; each command imports only what it needs."""
     match arguments:
         case []:
+            from service_kit import run  # noqa: PLC0415 - see above
+
             from worker_node.application import build  # noqa: PLC0415 - see above
             from worker_node.settings import WorkerSettings  # noqa: PLC0415 - see above
 
