@@ -1,8 +1,8 @@
 """Every page and API call of result-node over ten million rows: p50, p95 and p99 of each.
 
-The rows are made in the server, into the partitions that the real migrations make, spread over a day;
-then a result-node as its image starts it is asked by one client, one question at a time. The bound is 100
-ms at p95 for every kind of question.
+The rows are made in the server, into the partitions that the real migrations make, spread over the last day;
+then a result-node as its image starts it is asked by one client, one question at a time, while a worker
+stores what a sender sends it. The bound is 100 ms at p95 for every kind of question.
 """
 
 from __future__ import annotations
@@ -53,10 +53,24 @@ def filled(rows: int, keep: Path | None) -> Iterator[tuple[ResultsDatabase, Know
             server.stop()
 
 
-def run(*, rows: int, requests: int, keep: Path | None = None) -> dict[str, Any]:
+@contextlib.contextmanager
+def writing(database: ResultsDatabase, per_second: float) -> Iterator[None]:
+    """A real worker and a real sender beside the body; 0 is nobody."""
+    with contextlib.ExitStack() as stack:
+        if per_second:
+            writer = {**database.reader_environment, "PGUSER": "autostack_writer"}
+            writer["PGPASSWORD"] = database.reader_password[::-1]
+            worker = ServiceProcess.start("worker_node", writer)
+            stack.callback(worker.stop)
+            sender = ServiceProcess.start("traffic_sender", {"TARGET": worker.url, "TPS": str(per_second)})
+            stack.callback(sender.stop)
+        yield
+
+
+def run(*, rows: int, requests: int, writes: float, keep: Path | None = None) -> dict[str, Any]:
     """Fill a database, ask, and give milliseconds by kind of question."""
     started = time.monotonic()
-    with filled(rows, keep) as (database, known):
+    with filled(rows, keep) as (database, known), writing(database, writes):
         filled_s = time.monotonic() - started
         service = ServiceProcess.start("result_node", database.reader_environment)
         try:
@@ -66,6 +80,7 @@ def run(*, rows: int, requests: int, keep: Path | None = None) -> dict[str, Any]
     worst = max(kinds, key=lambda kind: kinds[kind]["p95_ms"])
     return {
         "rows": rows,
+        "writes_per_second": writes,
         "filled_s": round(filled_s, 1),
         "table_bytes": known.table_bytes,
         "index_bytes": known.index_bytes,
@@ -106,11 +121,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="rows in the table (default: ten million)")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="questions of each kind")
     parser.add_argument(
+        "--writes", type=float, default=100, help="answers a second that are stored meanwhile (default: 100)"
+    )
+    parser.add_argument(
         "--keep", type=Path, metavar="FILE", help="keep the filled database, and note here where it is"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
-    report = run(rows=given.rows, requests=given.requests, keep=given.keep)
+    report = run(rows=given.rows, requests=given.requests, writes=given.writes, keep=given.keep)
     if given.json:
         print(json.dumps(report, indent=2))
     else:

@@ -15,7 +15,7 @@ from harness.postgres import PostgresServer, free_address
 from harness.stored_rows import ResultsDatabase
 from questions import Known
 
-FRESH = timedelta(hours=4)
+FRESH = timedelta(minutes=30)
 
 
 def remember(file: Path, database: ResultsDatabase, known: Known) -> None:

@@ -1,8 +1,8 @@
 """Ten million rows in minutes: made by the server itself, hour by hour, as workers would have left them.
 
 Forty rows share a moment and a transaction, as the rows of a flush do; one run has a segment an hour; a
-version lives four hours, and its six pods ten minutes each, as under chaos. The summary of minutes is counted
-from the rows afterwards. The last ten minutes hold ids without a run as well, each of a moment of its own.
+version lives four hours, and its six pods ten minutes each, as under chaos; some ids are of clients without
+a run, each of a moment of its own. The summary of minutes is counted from the rows afterwards.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ async def fill(database: ResultsDatabase, *, rows: int) -> Known:
     """Store so many rows over the last day, and say what is known of them."""
     connection = await database.connect()
     await connection.execute("SET synchronous_commit = off")
-    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS)
-    await connection.execute(f"SELECT ensure_partitions({HOURS}, 4)")
+    first = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=HOURS)
+    await connection.execute(f"SELECT ensure_partitions({HOURS}, 24)")
     await connection.execute(SPEND_TRANSACTIONS.format(count=rows // FLUSH_ROWS))
     per_hour = rows // HOURS
     for hour in range(HOURS):

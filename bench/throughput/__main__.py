@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import secrets
 import subprocess
@@ -46,6 +47,7 @@ class Bench:
     def stage(self, urls: list[str], table: str, *, per_second: int | None = None) -> Outcome:
         """Load the servers; fails when an acknowledged answer is not in the table."""
         before = self._rows(table)
+        gc.freeze()  # the client's own pauses are not the server's latency
         times = {"warm_s": self.warm_s, "measure_s": self.measure_s}
         loading = (
             closed_loop(urls, connections=CONNECTIONS, **times)

@@ -57,6 +57,10 @@ class Outcome:
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 if ordered else float("nan")
 
 
+SEQUENCE_DIGITS = 10
+"""The last hexadecimal digits of an id are the number within the run."""
+
+
 class Sequence:
     """Requests of one run, each with an id of its own."""
 
@@ -65,15 +69,15 @@ class Sequence:
         self._head = (
             f"POST /solve HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: "
         )
-        self._run = random.getrandbits(34)
-        self._segment_ms = time.time_ns() // 1_000_000
+        first = encode_position(RunPosition(time.time_ns() // 1_000_000, random.getrandbits(34), 0))
+        self._id_prefix = str(first)[:-SEQUENCE_DIGITS]
         self.issued = 0
 
     def request(self) -> bytes:
         """The next one."""
         number, self.issued = self.issued, self.issued + 1
-        problem_id = encode_position(RunPosition(self._segment_ms, self._run, number))
-        body = f'{{"id":"{problem_id}","expression":"{self._expressions[number % len(self._expressions)]}"}}'
+        expression = self._expressions[number % len(self._expressions)]
+        body = f'{{"id":"{self._id_prefix}{number:010x}","expression":"{expression}"}}'
         return f"{self._head}{len(body)}\r\n\r\n{body}".encode()
 
 

@@ -4,42 +4,42 @@ requests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from service_kit.edge import Edge
-from service_kit.errors import ProblemError
+from service_kit.hot_path import HotEndpoint, HotPath
+from service_kit.http_metrics import HttpMetrics
 from service_kit.probes import probe_routes
-from service_kit.problems import handle_problems, problem_of, problem_response, problem_responses
+from service_kit.problems import handle_problems, problem_responses
 from service_kit.reference_page import reference_page
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-log = logging.getLogger(__name__)
-
 
 class ServiceApplication(FastAPI):
-    """FastAPI with a bypass: a hot path goes straight to its ASGI endpoint.
+    """FastAPI with a bypass: a hot path goes straight to its endpoint, by one dictionary."""
 
-    The framework's layers cost a request several times what routing by one dictionary does. What a hot
-    endpoint raises becomes a problem document, as everywhere.
-    """
+    def bound(self, *, metrics: HttpMetrics, body_limit_bytes: int) -> None:
+        """Bound and count every request, whichever way it takes."""
+        self._hot: dict[tuple[str, str], HotPath] = {}
+        self._http, self._body_limit_bytes = metrics, body_limit_bytes
+        self.add_middleware(
+            Edge, metrics=metrics, route_of=_RouteNames(self), body_limit_bytes=body_limit_bytes
+        )
 
-    _hot: dict[tuple[str, str], ASGIApp]
-
-    def add_hot_path(self, method: str, path: str, endpoint: ASGIApp) -> None:
+    def add_hot_path(self, method: str, path: str, endpoint: HotEndpoint) -> None:
         """Serve an exact path by a bare endpoint, and answer its other methods as any route does."""
-        self.router.routes.append(Route(path, endpoint, methods=[method]))
-        self._hot[method, path] = self._edge(_answering_faults(endpoint))
+        hot = HotPath(endpoint, path=path, metrics=self._http, body_limit_bytes=self._body_limit_bytes)
+        self.router.routes.append(Route(path, hot, methods=[method]))
+        self._hot[method, path] = hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take the bypass, or the framework's way."""
@@ -48,36 +48,6 @@ class ServiceApplication(FastAPI):
             await super().__call__(scope, receive, send)
         else:
             await hot(scope, receive, send)
-
-    def use_edge(self, edge: Callable[[ASGIApp], ASGIApp]) -> None:
-        """What every request passes first, whichever way it takes."""
-        self._hot = {}
-        self._edge = edge
-        self.add_middleware(edge)
-
-
-def _answering_faults(endpoint: ASGIApp) -> ASGIApp:
-    async def answering(scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def noting_send(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await endpoint(scope, receive, noting_send)
-        except Exception as error:
-            if started:
-                raise
-            if isinstance(error, ProblemError):
-                await problem_of(error)(scope, receive, send)
-                return
-            log.exception("request failed", extra={"path": scope["path"]})
-            told = problem_response(500, "internal", "the service failed; its log has the reason")
-            await told(scope, receive, send)
-
-    return answering
 
 
 def build_application(
@@ -109,10 +79,7 @@ def build_application(
         return HTMLResponse(reference_page(application.openapi()))
 
     application.include_router(probe_routes(service))
-    edge = partial(
-        Edge, metrics=service.http, route_of=_RouteNames(application), body_limit_bytes=body_limit_bytes
-    )
-    application.use_edge(edge)
+    application.bound(metrics=service.http, body_limit_bytes=body_limit_bytes)
     return application
 
 

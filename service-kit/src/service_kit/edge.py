@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service_kit.errors import ProblemError
 from service_kit.http_metrics import HttpMetrics
-from service_kit.problems import problem_response
+from service_kit.problems import problem_of
 
 RouteOf = Callable[[Scope], str]
 
@@ -48,7 +48,7 @@ class Edge:
         try:
             announced = announced_length(scope)
             if announced is not None and announced > self._limit:
-                await problem_response(413, *self._too_large())(scope, receive, counted_send)
+                await problem_of(too_large(self._limit))(scope, receive, counted_send)
             elif announced is None:
                 await self._app(scope, self._bounded(receive), counted_send)
             else:
@@ -65,13 +65,15 @@ class Edge:
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > self._limit:
-                    raise ProblemError(413, *self._too_large())
+                    raise too_large(self._limit)
             return message
 
         return bounded_receive
 
-    def _too_large(self) -> tuple[str, str]:
-        return "body-too-large", f"the body is larger than the limit of {self._limit} bytes"
+
+def too_large(limit_bytes: int) -> ProblemError:
+    """The refusal of a body."""
+    return ProblemError(413, "body-too-large", f"the body is larger than the limit of {limit_bytes} bytes")
 
 
 def announced_length(scope: Scope) -> int | None:

@@ -10,8 +10,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from service_kit import Phase, ProblemError, Service, ServiceSettings, build_application
 from service_kit.application import ServiceApplication
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from service_kit.hot_path import Headers
 
 LIMIT = 1000
 
@@ -185,11 +184,12 @@ async def test_docs_is_one_page_with_every_operation_and_no_outside_asset(
 async def test_a_hot_path_is_bounded_counted_and_answers_its_faults() -> None:
     service, application = example()
 
-    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        body = await Request(scope, receive).body()
+    async def endpoint(headers: Headers, body: bytes) -> bytes:
         if body == b"fail":
             raise RuntimeError("secret detail")
-        await Response(body)(scope, receive, send)
+        if body == b"refuse":
+            raise ProblemError(409, "taken", "it is taken")
+        return b'"%b as %b"' % (body, dict(headers)[b"content-type"])
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"x" * LIMIT
@@ -197,7 +197,9 @@ async def test_a_hot_path_is_bounded_counted_and_answers_its_faults() -> None:
 
     application.add_hot_path("POST", "/hot", endpoint)
     async with _client(application) as client:
-        assert (await client.post("/hot", content=b"echo")).text == "echo"
+        echo = await client.post("/hot", content=b"echo", headers={"Content-Type": "text/plain"})
+        assert (echo.json(), echo.headers["content-type"]) == ("echo as text/plain", "application/json")
+        problem(await client.post("/hot", content=b"refuse"), 409, "taken")
         failed = await client.post("/hot", content=b"fail")
         problem(failed, 500, "internal")
         assert "secret detail" not in failed.text
@@ -205,5 +207,5 @@ async def test_a_hot_path_is_bounded_counted_and_answers_its_faults() -> None:
         problem(await client.post("/hot", content=chunks()), 413, "body-too-large")
         problem(await client.get("/hot"), 405, "method-not-allowed")
     exposition = service.metrics.exposition().decode()
-    for status, count in ((200, 1), (413, 2), (500, 1)):
+    for status, count in ((200, 1), (409, 1), (413, 2), (500, 1)):
         assert f'http_requests_total{{method="POST",route="/hot",status="{status}"}} {count}.0' in exposition

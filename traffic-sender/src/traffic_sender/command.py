@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import math
 import signal
 import sys
@@ -51,6 +52,7 @@ async def _send(plan: Plan, *, title: str) -> Summary:
         loop.add_signal_handler(number, stop.set)
     engine = Engine(plan)
     began_s = loop.time()
+    gc.freeze()  # what is there stays; the collector's walk over it would delay arrivals
     await engine.start()
     console = Console(stderr=True)
     arrived = asyncio.create_task(engine.arrived.wait(), name="all arrived")

@@ -1,7 +1,6 @@
-"""`POST /solve`, as a bare ASGI endpoint: this is the hot path, and framework layers cost more than the
-arithmetic.
+"""`POST /solve`, as a hot endpoint: framework layers cost more than the arithmetic.
 
-Order of events: read, decode, check the id's time, solve, queue, wait for the commit, answer. Whatever fails
+Order of events: decode, check the id's time, solve, queue, wait for the commit, answer. Whatever fails
 before the queue stores nothing; what fails after it says 503 with the id, so that the client can ask again
 without a second row.
 """
@@ -14,9 +13,9 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import msgspec
-from service_kit import ProblemError, problem_response
+from service_kit import ProblemError
+from service_kit.hot_path import Headers
 from service_kit.problem_id import fresh_id, milliseconds_of
-from starlette.types import Receive, Scope, Send
 
 from worker_node.api.faults import Faults
 from worker_node.api.messages import SolveRequest, SolveResponse
@@ -45,36 +44,28 @@ class SolveParts:
 
 
 class SolveEndpoint:
-    """The ASGI endpoint."""
+    """The hot endpoint."""
 
     def __init__(self, parts: SolveParts) -> None:
         self._parts = parts
+        self._worker, self._version = parts.stamp.worker, parts.stamp.version
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, headers: Headers, body: bytes) -> bytes:
         """Answer one problem."""
         received_s = perf_counter()
+        parts = self._parts
         try:
-            if self._parts.faults.active:
-                await self._parts.faults.suffer()
-            body = await self._solve(await _read(scope, receive), received_s)
+            if parts.faults.active:
+                await parts.faults.suffer()
+            _check_type(headers)
+            answer = await self._solve(body, received_s)
         except ProblemError as problem:
-            self._parts.metrics.refused(problem.kind)
-            response = problem_response(
-                problem.status_code,
-                problem.kind,
-                problem.detail,
-                headers=problem.headers,
-                fields=problem.fields,
-            )
-            await response(scope, receive, send)
-            return
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-        self._parts.metrics.answered(perf_counter() - received_s)
+            parts.metrics.refused(problem.kind)
+            raise
+        parts.metrics.answered(perf_counter() - received_s)
+        return answer
 
     async def _solve(self, body: bytes, received_s: float) -> bytes:
-        parts = self._parts
         request = _decoded(body)
         problem_id = request.id or fresh_id()
         self._check_id(problem_id)
@@ -87,23 +78,15 @@ class SolveEndpoint:
             request.expression,
             answer,
             received_s=received_s,
-            deadline_s=received_s + parts.store_deadline_s,
+            deadline_s=received_s + self._parts.store_deadline_s,
             stored=asyncio.get_running_loop().create_future(),
         )
         there = await self._stored(row)
-        stamp = parts.stamp
-        stored = there or StoredRow(request.expression, *answer, stamp.worker, stamp.version)
-        return _encode(
-            SolveResponse(
-                problem_id,
-                stored.expression,
-                stored.status,
-                stored.result,
-                stored.decimal,
-                stored.worker,
-                stored.version,
+        if there is None:
+            return _encode(
+                SolveResponse(problem_id, request.expression, *answer, self._worker, self._version)
             )
-        )
+        return _encode(SolveResponse(problem_id, *there))
 
     def _check_id(self, problem_id: uuid.UUID) -> None:
         if problem_id.version not in (7, 8):
@@ -129,18 +112,10 @@ class SolveEndpoint:
             raise _out_of_range(row.id) from None
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    for name, value in scope["headers"]:
+def _check_type(headers: Headers) -> None:
+    for name, value in headers:
         if name == b"content-type" and not value.lower().startswith(b"application/json"):
             raise ProblemError(415, "not-json", "the body must be application/json")
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ProblemError(400, "disconnected", "the client went away before its request was complete")
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            return body
 
 
 def _decoded(body: bytes) -> SolveRequest:

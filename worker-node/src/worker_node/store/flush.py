@@ -16,7 +16,7 @@ from worker_node.store.connection import Connection
 from worker_node.store.pending import PendingRow, StoredRow
 from worker_node.store.statements import FLUSH, READ_BACK
 
-_BY_ID = attrgetter("id")
+_BY_ID = attrgetter("id.int")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,13 @@ import asyncio
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from worker_node.errors import QueueFullError, WorkerError
 from worker_node.solver import Answer, Status
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRow:
+class StoredRow(NamedTuple):
     """What the table holds for an id: of this request, or of an earlier one with the same id."""
 
     expression: str
