@@ -43,8 +43,8 @@ class Mirrors:
     def tidy(self) -> None:
         """Remove what a killed process left behind; only for who has the cache to themselves.
 
-        Exported trees go too: they are not synced to the disk, and after a power cut a file may be empty, whose
-        objects would then count as removed from Git. Git checks its own objects.
+        Exported trees go too: they are not synced to the disk, so after a power cut a file may be empty, and
+        its objects would count as removed from Git. Git checks its own objects.
         """
         for lock in (self.cache / "mirrors").glob("**/*.lock"):
             lock.unlink(missing_ok=True)

@@ -13,6 +13,12 @@ from autostack.pipeline.git import Repository
 from autostack.pipeline.places import BRANCH, Places
 
 _FAN_OUT = 2  # a loose object is in a folder named by the first two digits of its id
+_SETTINGS = {
+    "receive.denyDeletes": "true",
+    "gc.auto": "0",
+    "core.fsync": "all",  # an acknowledged push outlives a power cut; by default its small objects may not
+    "core.hooksPath": "hooks",  # a user's own core.hooksPath would silence the hook
+}
 _HOOK = """\
 #!/bin/sh
 # Written by `autostack up`: hands every push to the pipeline and to the GitOps controller.
@@ -42,11 +48,12 @@ def create_origin(checkout: Path, places: Places) -> Repository:
         made = Repository(fresh)
         _take_objects(source, made, head)
         made.run("update-ref", f"refs/heads/{BRANCH}", head)
-        made.run("config", "receive.denyDeletes", "true")
-        made.run("config", "gc.auto", "0")
         fresh.rename(places.origin)
+    origin = Repository(places.origin)
+    for name, value in _SETTINGS.items():
+        origin.run("config", name, value)
     install_hook(places)
-    return Repository(places.origin)
+    return origin
 
 
 def _take_objects(source: Repository, made: Repository, head: str) -> None:

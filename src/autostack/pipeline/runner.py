@@ -26,7 +26,7 @@ from autostack.pipeline.locks import exclusive_if_free
 from autostack.pipeline.places import BRANCH, Places
 from autostack.pipeline.planning import is_release, plan_commit
 from autostack.pipeline.release import Target
-from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs
+from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs, covering
 
 NOTES = "refs/notes/autostack-ci"
 _ATTEMPTS = 3
@@ -72,8 +72,7 @@ class Runner:
         if first.only or first.initial or len(alike) == 1:
             return first
         older = alike[:-1]
-        covers = tuple(number for run in older for number in (*run.covers, run.number))
-        newest = self.runs.update(alike[-1], base=older[0].base, covers=covers)
+        newest = self.runs.update(covering(alike))
         for run in older:
             self.runs.update(self.runs.ended(run, COALESCED, f"done together with run {newest.number}"))
         return newest

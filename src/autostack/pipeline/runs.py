@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,18 @@ class Run:
     def document(self) -> dict[str, Any]:
         """The record as JSON has it."""
         return asdict(self)
+
+
+def covering(alike: Sequence[Run]) -> Run:
+    """The newest of these runs, standing for the older ones: its range begins where the oldest's does.
+
+    A runner that was killed while it closed the older ones has left some out of `alike`; the run that was to
+    stand for them covers them already.
+    """
+    newest = alike[-1]
+    oldest = min(alike, key=lambda run: min((run.number, *run.covers)))
+    covers = {number for run in alike for number in (*run.covers, run.number)} - {newest.number}
+    return replace(newest, base=oldest.base, covers=tuple(sorted(covers)))
 
 
 class Runs:

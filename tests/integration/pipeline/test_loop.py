@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from autostack.pipeline.planning import last_releases
 from autostack.pipeline.runner import NOTES
@@ -76,7 +77,9 @@ def test_bringing_the_system_up_again_does_not_release_what_is_red(loop) -> None
     assert not loop.places.registry.exists()
 
 
-def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop) -> None:
+def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop, tmp_path: Path) -> None:
+    mine = tmp_path / "gitconfig"  # a user's own hooks must not silence the origin's
+    mine.write_text("[core]\n    hooksPath = /nowhere\n")
     loop.initial()
     loop.checkout.repository.run("pull", "--quiet", "origin", "main")
     loop.checkout.write("README.md", "# More\n")
@@ -85,6 +88,7 @@ def test_documents_manifests_and_the_pipelines_own_commits_start_nothing(loop) -
     pushed = subprocess.run(
         ["git", "push", "origin", "HEAD:main"],
         cwd=loop.checkout.folder,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": str(mine)},
         capture_output=True,
         text=True,
         check=True,
