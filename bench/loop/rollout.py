@@ -19,7 +19,7 @@ from lightkube.resources.core_v1 import Pod
 
 NAMESPACE = "auto-stack"
 LABEL = "app.kubernetes.io/name"
-WITHIN_S = 120.0
+WITHIN_S = 300.0
 
 
 class Rollout:
@@ -31,7 +31,7 @@ class Rollout:
         self._old_image: str | None = None
         self._old_pods: set[str] = set()
         self.moments: dict[str, float] = {}
-        self.began, self.live, self.old_gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.began = asyncio.Event()
 
     async def watch_deployment(self) -> None:
         """Until it is live."""
@@ -46,11 +46,10 @@ class Rollout:
             self._reach("applied")
             if is_done(document):
                 self._reach("live")
-                self.live.set()
                 return
 
     async def watch_pods(self) -> None:
-        """Until the old pods are gone and it is live."""
+        """Until the old pods are gone, which is never before the new ones are ready."""
         await self.began.wait()
         watch = self._client.watch(Pod, namespace=NAMESPACE, labels={LABEL: self._app})
         async for event, found in watch:
@@ -60,9 +59,8 @@ class Rollout:
                 (self._old_pods.discard if event == "DELETED" else self._old_pods.add)(name)
             else:
                 self._see_new(pod)
-            if self.live.is_set() and not self._old_pods:
+            if "applied" in self.moments and not self._old_pods:
                 self._reach("old pods gone")
-                self.old_gone.set()
                 return
 
     def _see_new(self, pod: dict[str, Any]) -> None:
@@ -99,8 +97,12 @@ async def watched(kubeconfig: Path, app: str) -> AsyncIterator[Rollout]:
     """A rollout that is being watched; leaving waits until it is live and the old pods are gone."""
     client = AsyncClient(config=KubeConfig.from_file(str(kubeconfig)))
     rollout = Rollout(client, app)
-    async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as group:
-        group.create_task(rollout.watch_deployment(), name="deployment")
-        group.create_task(rollout.watch_pods(), name="pods")
-        await rollout.began.wait()
-        yield rollout
+    try:
+        async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as group:
+            group.create_task(rollout.watch_deployment(), name="deployment")
+            group.create_task(rollout.watch_pods(), name="pods")
+            await rollout.began.wait()
+            yield rollout
+    except TimeoutError as error:
+        reached = ", ".join(rollout.moments) or "nothing"
+        raise RuntimeError(f"no end of the rollout in {WITHIN_S:g} s; it reached: {reached}") from error
