@@ -28,7 +28,7 @@ async def test_a_push_that_is_announced_is_seen_at_once(loop: Loop) -> None:
     await loop.status("Synced")
     second = loop.origin.push({"settings.yaml": config_map("two")})
     await loop.refresh()
-    status = await loop.status("Synced", revision=second, within_s=5)
+    status = await loop.status("Synced", revision=second)
     assert await loop.config() == {"value": "two"}
     assert [entry["id"] for entry in status["history"]] == [0, 1]
     assert "argocd.argoproj.io/refresh" not in ((await loop.app())["metadata"].get("annotations") or {})
@@ -43,9 +43,9 @@ async def test_drift_is_healed_by_the_watch_alone(loop: Loop) -> None:
         return await loop.config() == {"value": "one"}
 
     await loop.api.merge(CONFIG_MAPS, "settings", "demo", {"data": {"value": "drifted"}})
-    await eventually(is_healed, within_s=5, what="the edit undone")
+    await eventually(is_healed, what="the edit undone")
     await loop.api.delete(CONFIG_MAPS, "settings", "demo")
-    await eventually(is_healed, within_s=5, what="the object back")
+    await eventually(is_healed, what="the object back")
 
 
 async def test_what_leaves_git_is_pruned(loop: Loop) -> None:
@@ -92,7 +92,7 @@ async def test_a_repository_that_vanishes_is_told_and_drift_is_still_healed(loop
     async def is_healed() -> bool:
         return await loop.config() == {"value": "one"}
 
-    await eventually(is_healed, within_s=10, what="the object back without the repository")
+    await eventually(is_healed, what="the object back without the repository")
     away.rename(loop.origin.bare)
     await loop.refresh()
     assert not (await loop.status("Synced")).get("conditions")
