@@ -1,4 +1,4 @@
-"""`python -m autostack.observability`: the operator; with `--once` it writes the configuration and ends."""
+"""`python -m autostack.observability`: the operator, until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> int:
     """Run; an expected failure is one line and its exit code."""
     configure_logs(os.environ.get("LOG_LEVEL", "info"), {"service": "prometheus-operator"})
     try:
-        asyncio.run(operate(read_settings(os.environ), once="--once" in sys.argv[1:]))
+        asyncio.run(operate(read_settings(os.environ)))
     except AutostackError as error:
         sys.stderr.write(f"autostack.observability: {error}\n")
         return error.exit_code

@@ -10,33 +10,33 @@ refresh.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-import aiohttp
 import httpx2
-from aiohttp import web
 from lightkube import ApiError, AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError
 from lightkube.models.core_v1 import EventSource, ObjectReference
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Event
+from starlette.applications import Starlette
 
 from autostack.errors import UnavailableError
 from autostack.observability.configuration import Configuration, Refusal, configuration
 from autostack.observability.files import write_configuration
 from autostack.observability.monitors import Discovery
 from autostack.observability.observed import MONITORING, TARGETS, Observed, every
+from autostack.observability.serving import application, serve
 from autostack.observability.settings import Settings
 from autostack.observability.targets import endpointslice_targets, pod_targets
 
 log = logging.getLogger("autostack.observability")
 
 _SETTLE_S = 0.2
-_RELOAD_RETRY_S = 1.0
+_RELOAD_RETRY_S, _RELOAD_WITHIN_S = 1.0, 10.0
 
 
 class Operator:
@@ -49,12 +49,7 @@ class Operator:
         self._monitors = [Observed(resource, self._monitors_changed) for resource in MONITORING]
         self._slices, self._services, self._pods = (Observed(one, targets_changed) for one in TARGETS)
         self._told: set[tuple[str, str]] = set()
-
-    async def write_once(self) -> Configuration:
-        """Write the configuration as it is now, for a Prometheus that is about to start."""
-        for one in self._monitors:
-            await one.refresh(self._client)
-        return self._write()[0]
+        self._written = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the objects until told to stop."""
@@ -62,15 +57,14 @@ class Operator:
             parts = [*self._monitors, self._slices, self._services, self._pods]
             tasks = [group.create_task(one.follow(self._client), name=one.resource.__name__) for one in parts]
             tasks.append(group.create_task(self._apply(), name="apply"))
-            tasks.append(group.create_task(self._serve(stop), name="serve"))
-            await stop.wait()
-            for task in tasks[:-1]:
+            await serve(self._application(), self.settings.listen_host, self.settings.listen_port, stop)
+            for task in tasks:
                 task.cancel()
 
     async def _apply(self) -> None:
         for one in self._monitors:
             await one.synced.wait()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session:
+        async with httpx2.AsyncClient(timeout=_RELOAD_WITHIN_S, trust_env=False) as session:
             unloaded = True  # we may have died between writing and telling
             while True:
                 self._monitors_changed.clear()
@@ -96,23 +90,24 @@ class Operator:
             Discovery(self.settings.discovery),
             scrape_interval=self.settings.scrape_interval,
         )
-        return wanted, write_configuration(wanted, self.settings.folder)
+        changed = write_configuration(wanted, self.settings.folder)
+        self._written.set()
+        return wanted, changed
 
-    async def _reload(self, session: aiohttp.ClientSession) -> bool:
+    async def _reload(self, session: httpx2.AsyncClient) -> bool:
         """Whether Prometheus took the configuration; one that it refuses is reported, and asked for only
         once.
         """
         try:
-            async with session.post(f"{self.settings.prometheus}/-/reload") as answer:
-                words = (await answer.text()).strip()[:500]
-                if answer.status == 200:
-                    log.info("Prometheus has the new configuration")
-                else:
-                    log.error("Prometheus refused the configuration", extra={"answer": words})
-                return answer.status < 502
-        except (aiohttp.ClientError, TimeoutError) as error:
+            answer = await session.post(f"{self.settings.prometheus}/-/reload")
+        except httpx2.HTTPError as error:
             log.info("Prometheus is not there yet", extra={"error": str(error)})
             return False
+        if answer.status_code == httpx2.codes.OK:
+            log.info("Prometheus has the new configuration")
+        else:
+            log.error("Prometheus refused the configuration", extra={"answer": answer.text.strip()[:500]})
+        return answer.status_code < httpx2.codes.BAD_GATEWAY
 
     async def _report(self, refusal: Refusal) -> None:
         """An Event on the object that was left out, once per state of it."""
@@ -145,52 +140,31 @@ class Operator:
         except ApiError as error:
             log.warning("the Event could not be written", extra={"error": str(error)})
 
-    async def _serve(self, stop: asyncio.Event) -> None:
-        application = web.Application()
-        routes: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
-            "/targets/endpointslice": self._endpointslices,
-            "/targets/pod": self._pod_targets,
-            "/healthz": _alive,
-            "/readyz": self._ready,
-        }
-        application.add_routes([web.get(path, handler) for path, handler in routes.items()])
-        runner = web.AppRunner(application, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self.settings.listen_host, self.settings.listen_port).start()
-            await stop.wait()
-        finally:
-            await runner.cleanup()
+    def _application(self) -> Starlette:
+        parts = (self._slices, self._services, self._pods)
+        return application(
+            {"/targets/endpointslice": self._endpointslices, "/targets/pod": self._pod_targets},
+            {
+                "/healthz": lambda: True,
+                "/configured": self._written.is_set,
+                "/readyz": lambda: all(one.synced.is_set() for one in parts),
+            },
+        )
 
-    async def _endpointslices(self, request: web.Request) -> web.Response:
-        slices = _in_namespaces(self._slices, request)
-        return _groups(endpointslice_targets(slices, self._services.objects, self._pods.objects))
+    def _endpointslices(self, namespaces: set[str]) -> Iterable[Mapping[str, Any]]:
+        slices = _within(self._slices, namespaces)
+        return endpointslice_targets(slices, self._services.objects, self._pods.objects)
 
-    async def _pod_targets(self, request: web.Request) -> web.Response:
-        return _groups(pod_targets(_in_namespaces(self._pods, request)))
-
-    async def _ready(self, request: web.Request) -> web.Response:
-        del request
-        synced = all(one.synced.is_set() for one in (self._slices, self._services, self._pods))
-        return web.Response(status=200 if synced else 503, text="ok\n" if synced else "not synced yet\n")
+    def _pod_targets(self, namespaces: set[str]) -> Iterable[Mapping[str, Any]]:
+        return pod_targets(_within(self._pods, namespaces))
 
 
-async def _alive(request: web.Request) -> web.Response:
-    del request
-    return web.Response(text="ok\n")
+def _within(part: Observed, namespaces: set[str]) -> list[dict[str, Any]]:
+    return [one for (namespace, _), one in part.objects.items() if not namespaces or namespace in namespaces]
 
 
-def _in_namespaces(part: Observed, request: web.Request) -> list[dict[str, object]]:
-    wanted = set(request.query.getall("namespace", []))
-    return [one for (namespace, _), one in part.objects.items() if not wanted or namespace in wanted]
-
-
-def _groups(targets: object) -> web.Response:
-    return web.Response(text=json.dumps(list(targets)), content_type="application/json")  # type: ignore[call-overload]
-
-
-async def operate(settings: Settings, *, once: bool = False) -> None:
-    """Run until SIGTERM, or write the configuration once."""
+async def operate(settings: Settings) -> None:
+    """Run until SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -199,11 +173,4 @@ async def operate(settings: Settings, *, once: bool = False) -> None:
     except ConfigError as error:
         raise UnavailableError(f"no cluster is configured: {error}") from error
     async with client:
-        operator = Operator(settings, client)
-        if not once:
-            await operator.run(stop)
-            return
-        try:
-            await operator.write_once()
-        except (ApiError, httpx2.HTTPError) as error:
-            raise UnavailableError(f"the Kubernetes API did not answer: {error}") from error
+        await Operator(settings, client).run(stop)

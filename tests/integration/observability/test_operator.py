@@ -89,6 +89,14 @@ def scraped(host: str, port: int) -> tuple[dict[str, Any], ...]:
     return service, piece
 
 
+async def configured(host: str, port: int) -> bool:
+    try:
+        async with aiohttp.request("GET", f"http://{host}:{port}/configured") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
 async def test_a_monitor_becomes_series_with_the_usual_labels_and_a_rule_is_evaluated(
     cluster: HttpsCluster, tmp_path: Path
 ) -> None:
@@ -108,8 +116,9 @@ async def test_a_monitor_becomes_series_with_the_usual_labels_and_a_rule_is_eval
     operator = (sys.executable, "-m", "autostack.observability")
     for namespace in ("auto-stack", "monitoring"):
         await cluster.ok("create", "namespace", namespace)
-    async with program(*operator, "--once", **settings) as first:
-        assert await first.wait() == 0  # no CRD yet: an empty configuration lets Prometheus start
+    async with program(*operator, **settings):
+        await eventually(lambda: configured(own_host, own_port), what="the first configuration")
+    # No CRD yet: an empty configuration lets Prometheus start.
     assert yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"] == []
 
     storage = f"--storage.tsdb.path={tmp_path / 'tsdb'}"
