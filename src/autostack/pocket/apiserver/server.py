@@ -63,6 +63,18 @@ class ApiServer:
         """From now on log, exec, attach, port-forward and metrics reach into this node."""
         self.core.node = node
 
+    async def failed(self) -> None:
+        """Wait until a part of the server ends by a fault, and raise it; cancel it in good times."""
+        storing = asyncio.create_task(self.core.store.failed(), name="store-failed")
+        try:
+            await asyncio.wait((storing, self._sweeping), return_when=asyncio.FIRST_COMPLETED)
+            for part in (storing, self._sweeping):
+                if part.done():
+                    part.result()
+        finally:
+            storing.cancel()
+            await asyncio.gather(storing, return_exceptions=True)
+
     async def close(self) -> None:
         """End watches, finish writes, release the store."""
         self._sweeping.cancel()

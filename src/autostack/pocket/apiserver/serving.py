@@ -127,8 +127,10 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(server: ApiServer, listener: socket.socket, known: Credentials) -> AsyncIterator[None]:
-    """Serve HTTPS on the socket for the time of the block."""
+async def serving(
+    server: ApiServer, listener: socket.socket, known: Credentials
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve HTTPS on the socket for the time of the block; the task ends within it only by a fault."""
     config = uvicorn.Config(
         HttpApi(server.core),
         loop="none",
@@ -149,7 +151,7 @@ async def serving(server: ApiServer, listener: socket.socket, known: Credentials
     task = asyncio.create_task(web.serve(sockets=[listener]), name="api-https")
     try:
         await _started(web, task)
-        yield
+        yield task
     finally:
         server.core.store.watchers.close()
         web.should_exit = True

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 
 from autostack.pocket import addons, proxy
@@ -65,19 +66,20 @@ async def run(places: ClusterPlaces) -> None:
     )
     url = f"https://{node_address}:{API_PORT}"
     try:
-        async with serving(server, listener, known):
+        async with serving(server, listener, known) as web:
             config = kubeconfig(
                 name=places.name, server_url=url, ca_certificate=known.ca.certificate, token=known.admin_token
             )
             write_private(places.kubeconfig, config)
-            await _run_parts(places, server, NodeSettings(
-                default_node_name(), places.node, network.pods, node_address, API_PORT
-            ))  # fmt: skip
+            node = NodeSettings(default_node_name(), places.node, network.pods, node_address, API_PORT)
+            await _run_parts(places, server, web, node)
     finally:
         await server.close()
 
 
-async def _run_parts(places: ClusterPlaces, server: ApiServer, node: NodeSettings) -> None:
+async def _run_parts(
+    places: ClusterPlaces, server: ApiServer, web: asyncio.Task[None], node: NodeSettings
+) -> None:
     cluster = Cluster(server.client())
     kubelet_view = Cluster(server.client(f"system:node:{node.name}"), component="kubelet")
     kubelet = Kubelet.create(kubelet_view, node, Images(places.registry, places.images))
@@ -89,7 +91,8 @@ async def _run_parts(places: ClusterPlaces, server: ApiServer, node: NodeSetting
     stopping: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, _resolve, stopping, number)
-    parts = asyncio.create_task(_together(places, cluster, kubelet_view, kubelet), name="parts")
+    together = _together(places, cluster, kubelet_view, kubelet, server=_served(server, web))
+    parts = asyncio.create_task(together, name="parts")
     ready = asyncio.create_task(kubelet.ready.wait(), name="ready")
     await asyncio.wait((ready, parts, stopping), return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
@@ -115,8 +118,29 @@ def _resolve(stopping: asyncio.Future[signal.Signals], number: signal.Signals) -
         stopping.set_result(number)
 
 
-async def _together(places: ClusterPlaces, cluster: Cluster, kubelet_view: Cluster, kubelet: Kubelet) -> None:
+async def _served(server: ApiServer, web: asyncio.Task[None]) -> None:
+    """Wait for what must not end while the cluster lives; raises its fault."""
+    failing = asyncio.create_task(server.failed(), name="api-failed")
+    try:
+        await asyncio.wait((failing, web), return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            failing.result()
+        raise ClusterError("the API server has stopped serving; the log says why")
+    finally:
+        failing.cancel()
+        await asyncio.gather(failing, return_exceptions=True)
+
+
+async def _together(
+    places: ClusterPlaces,
+    cluster: Cluster,
+    kubelet_view: Cluster,
+    kubelet: Kubelet,
+    *,
+    server: Coroutine[None, None, None],
+) -> None:
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server, name="api-server")
         kubelet_view.start(tasks)
         tasks.create_task(kubelet.run(), name="kubelet")
         tasks.create_task(proxy.run_on(kubelet_view, proxy.ProxySettings(places.proxy)), name="service-proxy")

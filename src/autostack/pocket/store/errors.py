@@ -5,6 +5,7 @@ StoreError
 ├── CompactedError       the revision asked for is older than the history that is kept
 ├── FutureError          the revision asked for has not happened
 ├── UnstorableError      the object is not JSON, or nests too deep
+├── BrokenError          the store has ended by a fault; only a new process can go on
 └── UnavailableError     the write could not be made durable (disk full, …); nothing was changed
 """
 
@@ -37,3 +38,7 @@ class UnavailableError(StoreError):
 
 class UnstorableError(StoreError):
     """The object cannot be written as JSON."""
+
+
+class BrokenError(StoreError):
+    """The writer has ended by a fault that is not of the disk; the process must end."""

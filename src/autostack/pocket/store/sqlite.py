@@ -7,6 +7,7 @@ the last state of each key is stored, so after a restart watches from older revi
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from itertools import chain
 from pathlib import Path
@@ -61,12 +62,15 @@ class SqliteJournal:
         if self._connection is None:
             raise UnavailableError("the cluster's store is closed")
         try:
+            if self._connection.in_transaction:  # the last batch failed, and so did its rollback
+                self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             self._write(self._connection, batch)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # tried again before the next batch
+                    self._connection.execute("ROLLBACK")
             raise UnavailableError(f"the write could not be stored in {self._path.name}: {error}") from error
 
     @staticmethod

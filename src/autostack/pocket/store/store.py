@@ -3,11 +3,14 @@
 A write names the revision that it expects to replace; the writer thread checks it against the newest
 accepted state, and one journal batch makes all waiting writes durable at once. Only then do readers and
 watchers see them and is the caller answered, so nobody ever saw a state that a crash could take back.
+A fault that is not of the disk ends the store: all writes are refused, and `failed` says so to whoever has to
+end the process, because nobody can tell any more what is durable.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Iterable
@@ -16,9 +19,17 @@ from dataclasses import dataclass
 import msgspec
 
 from autostack.pocket.store.entry import Change, Entry, Event, Object
-from autostack.pocket.store.errors import StaleError, StoreError, UnavailableError, UnstorableError
+from autostack.pocket.store.errors import (
+    BrokenError,
+    StaleError,
+    StoreError,
+    UnavailableError,
+    UnstorableError,
+)
 from autostack.pocket.store.journal import Journal, Key, Row
 from autostack.pocket.store.watching import Interest, Subscription, Watchers
+
+log = logging.getLogger(__name__)
 
 BATCH_WRITES = 512
 QUEUED_WRITES = 8_192
@@ -56,6 +67,8 @@ class Store:
         self._accepted_revision = snapshot.revision
         self._writes: queue.Queue[_Write | None] = queue.Queue(QUEUED_WRITES)
         self._closed = False
+        self._fault: BaseException | None = None
+        self._broken = asyncio.Event()
         self._writer = threading.Thread(target=self._write_batches, name="store-writer", daemon=True)
 
     @classmethod
@@ -67,7 +80,7 @@ class Store:
 
     async def close(self) -> None:
         """End watches, finish accepted writes, release the journal."""
-        if self._closed:
+        if self._closed and self._fault is None:
             return
         self._closed = True
         self.watchers.close()
@@ -75,6 +88,11 @@ class Store:
         await asyncio.to_thread(self._writer.join)
         await asyncio.sleep(0)  # the last batch's answers were handed to the loop; let them arrive
         self._journal.close()
+
+    async def failed(self) -> None:
+        """Wait until the writer ends by a fault, which never happens in good times; raises BrokenError."""
+        await self._broken.wait()
+        raise BrokenError("the cluster's store has failed") from self._fault
 
     # Reads
 
@@ -143,10 +161,14 @@ class Store:
         running = True
         while running:
             batch = [self._writes.get()]
-            while len(batch) < BATCH_WRITES and not self._writes.empty():
-                batch.append(self._writes.get_nowait())
-            running = None not in batch
-            outcomes = self._commit([write for write in batch if write is not None])
+            try:
+                while len(batch) < BATCH_WRITES and not self._writes.empty():
+                    batch.append(self._writes.get_nowait())
+                running = None not in batch
+                outcomes = self._commit([write for write in batch if write is not None])
+            except BaseException as fault:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+                self._loop.call_soon_threadsafe(self._break, batch, fault)
+                return
             self._loop.call_soon_threadsafe(self._publish, outcomes)
 
     def _commit(self, batch: list[_Write]) -> list[_Outcome]:
@@ -193,6 +215,17 @@ class Store:
         return Entry(write.key, revision, msgspec.json.encode(obj), obj)
 
     # Back on the loop
+
+    def _break(self, batch: list[_Write | None], fault: BaseException) -> None:
+        """Refuse the batch, what waits behind it, and all that comes: what is on the disk is not known."""
+        log.critical("the store's writer has failed", exc_info=fault)
+        self._closed, self._fault = True, fault
+        while not self._writes.empty():
+            batch.append(self._writes.get_nowait())
+        for write in batch:
+            if write is not None and not write.done.done():
+                write.done.set_exception(UnavailableError("the cluster's store has failed"))
+        self._broken.set()
 
     def _publish(self, outcomes: list[_Outcome]) -> None:
         for write, outcome in outcomes:

@@ -16,6 +16,8 @@ import pytest
 from autostack.pocket.apiserver.server import ApiServer
 from autostack.pocket.client import Resource
 from autostack.pocket.errors import ApiError
+from autostack.pocket.store.errors import BrokenError
+from autostack.pocket.store.journal import Row
 from autostack.pocket.store.sqlite import SqliteJournal
 
 CONFIG_MAPS = Resource("", "v1", "configmaps")
@@ -125,3 +127,28 @@ async def test_a_database_that_cannot_grow_refuses_writes_and_recovers(tmp_path:
     connection.execute("PRAGMA max_page_count = 1000000")
     await client.create(CONFIG_MAPS, big, "default")
     await server.close()
+
+
+class LostJournal(SqliteJournal):
+    """Fails, once told to, in a way that is not the disk's."""
+
+    broken = False
+
+    def append(self, batch: list[Row]) -> None:
+        if self.broken:
+            raise MemoryError
+        super().append(batch)
+
+
+async def test_a_server_whose_store_has_failed_says_so_and_refuses_writes(tmp_path: Path) -> None:
+    journal = LostJournal(tmp_path / "store.db")
+    server = await ApiServer.open(journal)
+    failing = asyncio.create_task(server.failed())
+    journal.broken = True
+    async with asyncio.timeout(30):
+        with pytest.raises(ApiError) as refused:
+            await server.client().create(CONFIG_MAPS, {"metadata": {"name": "lost"}}, "default")
+        assert refused.value.code == 500
+        with pytest.raises(BrokenError):
+            await failing
+        await server.close()

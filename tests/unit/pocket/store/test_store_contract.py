@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from autostack.pocket.store.errors import (
+    BrokenError,
     CompactedError,
     FutureError,
     StaleError,
@@ -191,3 +194,59 @@ async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers() -> None:
     again = await store.put(key(), thing(n=3), expected=entry.revision)
     assert again.revision == entry.revision + 1
     await store.close()
+
+
+class FaultyJournal(MemoryJournal):
+    """Fails as no disk does, e.g. for want of memory, and lets the test choose when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def append(self, batch: list[Row]) -> None:
+        del batch
+        self.reached.set()
+        self.go_on.wait(30)
+        raise MemoryError
+
+
+async def test_a_fault_of_the_writer_fails_all_that_wait_and_is_told() -> None:
+    journal = FaultyJournal()
+    store = await Store.open(journal)
+    first = asyncio.create_task(store.put(key("a"), thing(), expected=0))
+    await asyncio.to_thread(journal.reached.wait)
+    behind = asyncio.create_task(store.put(key("b"), thing(), expected=0))
+    await asyncio.sleep(0)  # let it queue up
+    journal.go_on.set()
+    async with asyncio.timeout(30):
+        for waiting in (first, behind, store.put(key("c"), thing(), expected=0)):
+            with pytest.raises(UnavailableError):
+                await waiting
+        with pytest.raises(BrokenError):
+            await store.failed()
+        assert store.get(key("a")) is None
+        await store.close()
+
+
+async def test_a_rollback_that_fails_too_fails_the_batch_only(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "store.db")
+    store = await Store.open(journal)
+    refuses = True
+
+    def authorize(action: int, first: str | None, *_more: str | None) -> int:
+        failing = action == sqlite3.SQLITE_TRANSACTION and first in ("COMMIT", "ROLLBACK")
+        return sqlite3.SQLITE_DENY if refuses and failing else sqlite3.SQLITE_OK
+
+    connection = journal._connection
+    assert connection is not None
+    connection.set_authorizer(authorize)
+    async with asyncio.timeout(30):
+        with pytest.raises(UnavailableError):
+            await store.put(key(), thing(n=1), expected=0)
+        refuses = False
+        entry = await store.put(key(), thing(n=2), expected=0)
+        assert store.get(key()) is entry
+        await store.close()
+    reopened = await Store.open(SqliteJournal(tmp_path / "store.db"))
+    assert [entry.object["n"] for entry in reopened.entries("things")] == [2]
+    await reopened.close()
