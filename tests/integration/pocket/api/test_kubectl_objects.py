@@ -56,6 +56,17 @@ async def test_apply_changes_only_what_the_manifest_says(pocket_https: HttpsClus
     assert "unchanged" in await pocket_https.ok("apply", "-f", "-", stdin=changed)
 
 
+async def test_a_list_is_applied_and_validated_like_its_items(pocket_https: HttpsCluster) -> None:
+    maps = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}} for name in "ab"]
+    given = {"apiVersion": "v1", "kind": "List", "items": maps}
+    await pocket_https.ok("apply", "-f", "-", stdin=json.dumps(given))
+    kept = await pocket_https.ok("get", "configmap", "a", "b", "-o", "yaml")
+    assert "configmap/a" in await pocket_https.ok("apply", "-f", "-", stdin=kept)
+    maps[0]["dada"] = {}
+    refused = await pocket_https.kubectl("apply", "-f", "-", stdin=json.dumps(given))
+    assert 'unknown field "dada"' in refused.err
+
+
 async def test_server_side_apply_refuses_a_field_of_somebody_else(pocket_https: HttpsCluster) -> None:
     await pocket_https.ok("apply", "--server-side", "-f", "-", stdin=DEPLOYMENT)
     await pocket_https.ok("scale", "deployment", "web", "--replicas=5")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autostack.pocket.apiserver.http import discovery, openapi, response
+from autostack.pocket.apiserver.http import discovery, openapi, openapi_v2, response
 from autostack.pocket.apiserver.http.negotiation import accepted
 from autostack.pocket.apiserver.http.request import Request
 from autostack.pocket.apiserver.http.response import Response
@@ -16,6 +16,7 @@ ROOT_PATHS = (
     "/healthz",
     "/livez",
     "/metrics",
+    "/openapi/v2",
     "/openapi/v3",
     "/readyz",
     "/version",
@@ -29,6 +30,8 @@ def page(registry: Registry, request: Request) -> Response | None:
         return response.of({"paths": list(ROOT_PATHS)})
     if path in ("api", "apis"):
         return _root(registry, request, path)
+    if path == "openapi/v2":
+        return openapi_v2.document(registry, request.headers.get("accept", ""))
     if path == "openapi/v3":
         return openapi.index(registry)
     if path.startswith("openapi/v3/"):
