@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,12 +73,13 @@ class Origin:
 
 @dataclass
 class Loop:
-    """The closed loop under test."""
+    """The closed loop under test; `name` is that of the Application and of its namespace."""
 
     cluster: HttpsCluster
     origin: Origin
     api: KubernetesApi
     settings: Settings
+    name: str = "demo"
     _running: list[tuple[asyncio.Event, asyncio.Task[None]]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -98,16 +101,21 @@ class Loop:
         await asyncio.gather(*(task for _, task in self._running), return_exceptions=True)
         self._running.clear()
 
+    def tenant(self, folder: Path, name: str) -> Loop:
+        """Another Application in the same cluster, with an origin and a namespace of its own."""
+        (folder / name).mkdir()
+        return Loop(self.cluster, Origin.create(folder / name), self.api, self.settings, name)
+
     def application(self, **spec: Any) -> dict[str, Any]:
         """An Application of the origin's manifests/, with automated sync unless told otherwise."""
         return {
             "apiVersion": "argoproj.io/v1alpha1",
             "kind": "Application",
-            "metadata": {"name": "demo", "namespace": "argocd"},
+            "metadata": {"name": self.name, "namespace": "argocd"},
             "spec": {
                 "project": "default",
                 "source": {"repoURL": self.origin.url, "path": "manifests", "targetRevision": "main"},
-                "destination": {"server": "https://kubernetes.default.svc", "namespace": "demo"},
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": self.name},
                 "syncPolicy": {
                     "automated": {"prune": True, "selfHeal": True},
                     "syncOptions": ["CreateNamespace=true"],
@@ -120,21 +128,65 @@ class Loop:
         await self.api.apply(kind, obj, field_manager="tester")
 
     async def app(self) -> dict[str, Any]:
-        return await self.api.get(APPLICATIONS, "demo", "argocd")
+        return await self.api.get(APPLICATIONS, self.name, "argocd")
 
     async def refresh(self) -> None:
         """What the origin's post-receive hook does."""
         body = {"metadata": {"annotations": {REFRESH: "normal"}}}
-        await self.api.merge(APPLICATIONS, "demo", "argocd", body)
+        await self.api.merge(APPLICATIONS, self.name, "argocd", body)
 
     async def config(self, name: str = "settings") -> dict[str, str] | None:
-        """The data of a ConfigMap in demo; None when it is not there."""
+        """The data of a ConfigMap; None when it is not there."""
         try:
-            found = await self.api.get(CONFIG_MAPS, name, "demo")
+            found = await self.api.get(CONFIG_MAPS, name, self.name)
         except NotFoundError:
             return None
         data: dict[str, str] = found.get("data") or {}
         return data
+
+    async def announce(self, files: dict[str, Any], message: str = "change", **more: Any) -> str:
+        """Push, and say so as the origin's post-receive hook does; the commit."""
+        commit = self.origin.push(files, message, **more)
+        await self.refresh()
+        return commit
+
+    async def condition(self, kind: str, *, within_s: float = 30) -> str:
+        """Wait for a condition of the Application; its message."""
+
+        async def probe() -> str:
+            found = (await self.app()).get("status", {}).get("conditions") or []
+            return next((one["message"] for one in found if one["type"] == kind), "")
+
+        return await eventually(probe, within_s=within_s, what=f"the condition {kind} of {self.name}")
+
+    async def operation(self, phase: str, text: str = "", *, within_s: float = 30) -> dict[str, Any]:
+        """Wait for an operation in a phase whose message has `text` in it; the operationState."""
+
+        async def probe() -> dict[str, Any] | None:
+            state: dict[str, Any] = ((await self.app()).get("status") or {}).get("operationState") or {}
+            return state if state.get("phase") == phase and text in state.get("message", "") else None
+
+        return await eventually(probe, within_s=within_s, what=f"operation {phase} {text!r} of {self.name}")
+
+    async def set_status(self, kind: Kind, name: str, status: dict[str, Any]) -> None:
+        """Do what a controller or a kubelet would: write an object's status."""
+        await self.api.request(
+            "PATCH",
+            kind.path(name, self.name) + "/status",
+            body={"status": status},
+            content_type="application/merge-patch+json",
+        )
+
+    async def end_job(self, name: str, *, succeeded: bool = True) -> str:
+        """End a Job once it is there; its uid."""
+
+        async def uid() -> str:
+            return str((await self.api.get(JOBS, name, self.name))["metadata"]["uid"])
+
+        found = await eventually(uid, what=f"the Job {name}")
+        condition = {"type": "Complete" if succeeded else "Failed", "status": "True", "message": "as told"}
+        await self.set_status(JOBS, name, {"conditions": [condition]})
+        return found
 
     async def status(self, sync: str, *, revision: str = "", within_s: float = 20) -> dict[str, Any]:
         """Wait for a sync status (of a revision) with no operation running; the Application's status."""
@@ -181,10 +233,48 @@ async def loop(
     pocket_https: HttpsCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Loop]:
     """The loop with its controller running."""
-    monkeypatch.setenv("KUBECONFIG", str(pocket_https.kubeconfig))
+    environment(monkeypatch, pocket_https)
     async with closed_loop(pocket_https, tmp_path) as found:
         found.start()
         yield found
+
+
+def environment(patch: pytest.MonkeyPatch, cluster: HttpsCluster) -> None:
+    """What the controller's pod has: a way to the cluster, and kubectl for kustomizations."""
+    patch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def job(name: str, hook: str, **annotations: str) -> dict[str, Any]:
+    """A hook."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]}
+    marks = {"hook": hook, **{key.replace("_", "-"): text for key, text in annotations.items()}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "annotations": {f"argocd.argoproj.io/{key}": text for key, text in marks.items()},
+        },
+        "spec": {"template": {"spec": pod}},
+    }
+
+
+def deployment(name: str, image: str = "busybox:1", **annotations: str) -> dict[str, Any]:
+    """A Deployment; nobody rolls it out here, so its health is what the test says."""
+    labels = {"app": name}
+    marks = {f"argocd.argoproj.io/{key.replace('_', '-')}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "annotations": marks},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels}, "spec": {"containers": [{"name": "a", "image": image}]},
+            },
+        },
+    }  # fmt: skip
 
 
 def config_map(value: str, name: str = "settings", **annotations: str) -> dict[str, Any]:

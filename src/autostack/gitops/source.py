@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autostack.gitops.application import Source
-from autostack.gitops.credentials import Access
+from autostack.gitops.credentials import CERTIFICATES, SECRET_TYPE, Access
 from autostack.gitops.errors import ManifestError, RepositoryError
 from autostack.gitops.git import Git, check_url, shown_url
 from autostack.gitops.guard.bump import BUMP_TRAILER, REVERT_TRAILER, LogEntry
@@ -64,7 +64,9 @@ class Mirrors:
                     "fetch", "--quiet", "--force", "--prune", "--no-write-fetch-head", "--", url, *_REFSPECS
                 )
             except RepositoryError as error:
-                raise RepositoryError(f"{shown_url(url)} cannot be fetched: {error}") from error
+                raise RepositoryError(
+                    f"{shown_url(url)} cannot be fetched: {error}{_remedy(error)}"
+                ) from error
 
     async def resolve(self, url: str, revision: str) -> str:
         """The commit that a branch, tag, commit or HEAD names in the mirror."""
@@ -130,6 +132,15 @@ class Mirrors:
             return (await self._git(url).text("ls-tree", "--name-only", tree)).splitlines()
         except RepositoryError as error:
             raise ManifestError(path, None, f"app path does not exist at revision {commit[:12]}") from error
+
+
+def _remedy(error: RepositoryError) -> str:
+    said = str(error)
+    if "Authentication failed" in said or "could not read Username" in said:
+        return f"; put username and password into a Secret with the label {SECRET_TYPE}: repository"
+    if "certificate" in said.lower():
+        return f"; put the host's certificate into the ConfigMap {CERTIFICATES}"
+    return ""
 
 
 def _unpack(archive: bytes, folder: Path) -> None:
