@@ -48,6 +48,7 @@ class PocketNode:
     kubelet: Kubelet = field(init=False)
     cluster: Cluster = field(init=False)
     renew_tokens_at: float = 0.8
+    retry_s: float = 10.0
     _task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -62,7 +63,7 @@ class PocketNode:
     async def begin(self) -> None:
         """Start the kubelet."""
         settings = NodeSettings(
-            NAME, self.folder / "node", self.network, "127.0.0.1", 6443, self.renew_tokens_at
+            NAME, self.folder / "node", self.network, "127.0.0.1", 6443, self.renew_tokens_at, self.retry_s
         )
         images = Images(self.folder / "registry", self.folder / "images")
         self.cluster = Cluster(self.server.client("system:node:test-node"), component="kubelet")

@@ -256,6 +256,50 @@ async def test_the_sandbox_of_a_pod_that_is_gone_is_ended_at_the_start(node: Poc
     await eventually(clean, what="removal of its folder")
 
 
+async def test_a_stored_pod_that_cannot_be_taken_on_keeps_its_program_and_is_tried_again(
+    node: PocketNode,
+) -> None:
+    await node.create(pod_object("web", SLEEPS))
+    await node.ready("web")
+    pid = program(node, "web")
+    await node.end()
+    damaged = next((node.folder / "node" / "pods").glob("*/containers/main")) / "²"  # a digit, and no number
+    damaged.mkdir()
+    node.retry_s = 0.1
+    await node.begin()
+    await node.kubelet.ready.wait()
+    assert node.kubelet._pods == {}
+    assert _runs(pid)
+    damaged.rmdir()
+
+    async def adopted() -> bool:
+        return any(pod.key[1] == "web" for pod in node.kubelet._pods.values())
+
+    await eventually(adopted, what="adoption")
+    assert program(node, "web") == pid
+
+
+async def test_hosts_that_cannot_be_written_disturb_no_pod_and_are_written_later(node: PocketNode) -> None:
+    await node.create(pod_object("web", SLEEPS))
+    await node.ready("web")
+    pid = program(node, "web")
+    await node.end()
+    net = next((node.folder / "node" / "pods").glob("*/net"))
+    (net / "hosts").unlink()
+    (net / ".hosts").mkdir()  # in the way of the new file
+    node.retry_s = 0.1
+    await node.begin()
+    await node.kubelet.ready.wait()
+    assert program(node, "web") == pid
+    (net / ".hosts").rmdir()
+
+    async def written() -> bool:
+        return (net / "hosts").exists() and "web" in (net / "hosts").read_text()
+
+    await eventually(written, what="the hosts of the pod")
+    assert _runs(pid)
+
+
 async def test_a_killed_bwrap_takes_its_program_with_it(node: PocketNode) -> None:
     await node.create(one_shot("orphan", SLEEPS))
     await node.ready("orphan")

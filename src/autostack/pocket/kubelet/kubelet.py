@@ -1,7 +1,8 @@
 """The kubelet's loop: pods of this node come, change and go; each has a task of its own.
 
 At the start, sandboxes that run are found first, then the stored pods are read: what belongs to one is
-adopted, all else is ended.
+adopted, all else is ended. Whether a pod is stored is the only question there: one that can't be taken on now
+(on a full disk, say) keeps its processes and files, and is tried again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from autostack.pocket.client import ApiClient, Object, Resource
 from autostack.pocket.controllers.cluster import Cluster
@@ -45,6 +47,9 @@ class Kubelet:
         self._node = node
         self._pods: dict[str, Pod] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._left_out: dict[str, Object] = {}
+        self._some_left_out = asyncio.Event()
+        self._hosts: dict[str, str] = {}
         self._hosts_changed = asyncio.Event()
         self.ready = asyncio.Event()
         self._running = running_sandboxes(node.settings.pods)
@@ -80,7 +85,7 @@ class Kubelet:
         for kind in (SERVICE, ENDPOINT_SLICE):
             cluster.informer(kind).listen(lambda _old, _new: self._hosts_changed.set())
         cluster.informer(POD).listen(self._on_pod)
-        self._end_strays()
+        self._end_strays(self._running)
         self._running = {}
         self.ready.set()
         try:
@@ -88,6 +93,7 @@ class Kubelet:
                 group.create_task(heartbeat.run(), name="heartbeat")
                 group.create_task(self._meter.run(), name="meter")
                 group.create_task(self._keep_hosts(), name="hosts")
+                group.create_task(self._take_on_left_out(), name="left-out")
                 group.create_task(self._mark_logs(), name="log-times")
         finally:
             for task in self._tasks.values():
@@ -99,48 +105,75 @@ class Kubelet:
         await asyncio.gather(*(pod.stop(at_most_s=at_most_s) for pod in self._pods.values()))
 
     def _on_pod(self, old: Object | None, new: Object | None) -> None:
-        if new is None:
-            if old is not None and old["metadata"]["uid"] in self._pods:
-                self._pods[old["metadata"]["uid"]].vanish()
+        if old is not None and (new is None or new["metadata"]["uid"] != old["metadata"]["uid"]):
+            self._on_gone(old["metadata"]["uid"])
+        if new is None or new["spec"].get("nodeName") != self._node.settings.name:
             return
         uid = new["metadata"]["uid"]
-        if old is not None and old["metadata"]["uid"] != uid and old["metadata"]["uid"] in self._pods:
-            self._pods[old["metadata"]["uid"]].vanish()
-        if new["spec"].get("nodeName") != self._node.settings.name:
-            return
         if uid in self._pods:
             self._pods[uid].update(new)
+        elif uid in self._left_out:
+            self._left_out[uid] = new
         else:
-            self._add(uid, new)
+            self._add(uid, new, self._running)
 
-    def _add(self, uid: str, obj: Object) -> None:
+    def _on_gone(self, uid: str) -> None:
+        if uid in self._pods:
+            self._pods[uid].vanish()
+        elif self._left_out.pop(uid, None) is not None:
+            self._end_strays(running_sandboxes(self._node.settings.pods))
+
+    def _add(self, uid: str, obj: Object, running: dict[Path, int]) -> None:
         try:
-            pod = Pod(self._node, obj, self._running)
-            pod.write_hosts(self._services(pod.key[0]))
-        except Exception:  # a fault of ours over one pod must not end the node
+            pod = Pod(self._node, obj, running)
+            services = self._services(pod.key[0])
+        except Exception:  # a fault of ours, or of the disk, over one pod must not end the node
             log.exception("pod could not be taken on", extra={"uid": uid, "pod": obj["metadata"]["name"]})
+            self._node.addresses.forget(uid)
+            self._leave_out(uid, obj)
             return
+        self._left_out.pop(uid, None)
         self._pods[uid] = pod
+        self._show_hosts(pod, services)
         self._tasks[uid] = asyncio.create_task(self._host(uid, pod), name=f"pod-{pod.key[1]}")
 
+    def _leave_out(self, uid: str, obj: Object) -> None:
+        self._left_out[uid] = obj
+        self._some_left_out.set()
+
+    async def _take_on_left_out(self) -> None:
+        """Try those again that could not be taken on."""
+        while True:
+            await self._some_left_out.wait()
+            self._some_left_out.clear()
+            await asyncio.sleep(self._node.settings.retry_s)
+            running = running_sandboxes(self._node.settings.pods)
+            for uid, obj in list(self._left_out.items()):
+                self._add(uid, obj, running)
+
     async def _host(self, uid: str, pod: Pod) -> None:
+        broke = False
         try:
             await pod.run()
         except Exception:  # a fault of ours in one pod must not end the node
             log.exception("pod task broke", extra={"pod": pod.key})
+            broke = True
         finally:
-            self._pods.pop(uid, None)
-            self._tasks.pop(uid, None)
+            for known in (self._pods, self._tasks, self._hosts):
+                known.pop(uid, None)
+        if broke:
+            self._leave_out(uid, pod.object)
 
-    def _end_strays(self) -> None:
+    def _end_strays(self, running: dict[Path, int]) -> None:
         """End what runs, and remove what lies here, of pods that are not stored any more."""
-        for attempt, pid in self._running.items():
-            if attempt.parents[2].name not in self._pods:
+        kept = {pod["metadata"]["uid"] for pod in self._node.cluster.cache(POD).all()} | self._pods.keys()
+        for attempt, pid in running.items():
+            if attempt.parents[2].name not in kept:
                 log.warning("stray sandbox ended", extra={"attempt": str(attempt)})
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         for folder in self._node.settings.pods.iterdir():
-            if folder.name not in self._pods:
+            if folder.name not in kept:
                 for container in (folder / "containers").glob("*"):
                     for one in attempts(container):
                         kill_orphan(one.folder / "status")
@@ -152,23 +185,25 @@ class Kubelet:
 
     async def _keep_hosts(self) -> None:
         """Rewrite the pods' hosts when Services or endpoints change; changes that come together are one."""
-        shown: dict[str, str] = {}
         while True:
             await self._hosts_changed.wait()
             await asyncio.sleep(HOSTS_PAUSE_S)
             self._hosts_changed.clear()
             namespaces = {pod.key[0] for pod in self._present()}
             fresh = {namespace: self._services(namespace) for namespace in namespaces}
-            failed = set()
             for pod in self._present():
-                namespace = pod.key[0]
-                try:
-                    if shown.get(namespace) != fresh[namespace]:
-                        pod.write_hosts(fresh[namespace])
-                except OSError as error:  # e.g. the disk is full: tried again with the next change
-                    log.warning("hosts not written", extra={"pod": pod.key, "error": str(error)})
-                    failed.add(namespace)
-            shown = {namespace: text for namespace, text in fresh.items() if namespace not in failed}
+                self._show_hosts(pod, fresh[pod.key[0]])
+
+    def _show_hosts(self, pod: Pod, services: str) -> None:
+        if self._hosts.get(pod.uid) == services:
+            return
+        try:
+            pod.write_hosts(services)
+        except OSError as error:  # e.g. the disk is full
+            log.warning("hosts not written", extra={"pod": pod.key, "error": str(error)})
+            asyncio.get_running_loop().call_later(self._node.settings.retry_s, self._hosts_changed.set)
+        else:
+            self._hosts[pod.uid] = services
 
     async def _mark_logs(self) -> None:
         """Keep the times of the containers' output."""

@@ -35,6 +35,8 @@ class NodeSettings:
     api_port: int
     renew_tokens_at: float = 0.8
     """The part of a service-account token's lifetime after which it is renewed."""
+    retry_s: float = 10.0
+    """The pause before what failed over one pod, e.g. on a full disk, is tried again."""
 
     @property
     def pods(self) -> Path:
@@ -77,6 +79,10 @@ class Addresses:
     def release(self, address: str) -> None:
         """Give it back."""
         self._taken.pop(address, None)
+
+    def forget(self, uid: str) -> None:
+        """Give back what the pod has, whichever that is."""
+        self._taken = {address: holder for address, holder in self._taken.items() if holder != uid}
 
 
 TokenMaker = Callable[[Object, str | None, int], Awaitable[str]]
