@@ -73,11 +73,6 @@ class InProcessClient:
         call = self._call("list", resource, namespace)
         selection = Selection(label_selector, field_selector)
         if not call.kind.storage:  # served without storage: the metrics of the node
-            measured = metrics.read(self._core, call, selection)
-            return ObjectList(measured["items"], measured["metadata"]["resourceVersion"])
-        call = self._call("list", resource, namespace)
-        selection = Selection(label_selector, field_selector)
-        if not call.kind.storage:
             found = metrics.read(self._core, call, selection)
             return ObjectList(found["items"], found["metadata"]["resourceVersion"])
         page = list_page(self._core, call, selection)
@@ -97,8 +92,8 @@ class InProcessClient:
         watch = open_watch(self._core, self._call("watch", resource, namespace), query)
         for entry in watch.initial:
             yield WatchEvent("ADDED", entry.object)
-        async for change, event in watch.changes():
-            yield WatchEvent(change, event.entry.object)
+        async for event in watch.changes():
+            yield WatchEvent(event.change, event.entry.object)
 
     async def create(
         self,

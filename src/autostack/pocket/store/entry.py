@@ -53,19 +53,20 @@ class Event:
         self.change: Change = change
         self.entry = entry
         self.previous = previous
-        self._line: dict[str, bytes] = {}
+        self._line: bytes | None = None
 
     @property
     def revision(self) -> int:
         """When it happened."""
         return self.entry.revision
 
-    def line(self, change: Change) -> bytes:
-        """The watch frame of this change, serialised once for all watchers (`change` as their selector sees
-        it).
-        """
-        line = self._line.get(change)
-        if line is None:
-            line = b'{"type":"' + change.encode() + b'","object":' + self.entry.raw + b"}\n"
-            self._line[change] = line
-        return line
+    def seen_as(self, change: Change) -> Event:
+        """The same event for somebody to whom it is another change, because he sees only some objects."""
+        return self if change == self.change else Event(change, self.entry, self.previous)
+
+    @property
+    def line(self) -> bytes:
+        """The watch frame of this change, serialised once for all watchers."""
+        if self._line is None:
+            self._line = b'{"type":"' + self.change.encode() + b'","object":' + self.entry.raw + b"}\n"
+        return self._line

@@ -18,7 +18,8 @@ HISTORY_EVENTS = 4_096
 HISTORY_BYTES = 6 * 1024 * 1024
 QUEUE_EVENTS = 2_048
 
-Interest = Callable[[Event], bool]
+Interest = Callable[[Event], Event | None]
+"""The event as a watcher sees it, or None when it does not concern him."""
 
 
 class History:
@@ -65,44 +66,58 @@ class Subscription:
         self, interest: Interest | None, backlog: list[Event], on_close: Callable[[Subscription], None]
     ) -> None:
         self._interest = interest
-        self._queue: deque[Event] = deque(e for e in backlog if interest is None or interest(e))
+        self._queue: deque[Event] = deque(
+            seen for event in backlog if (seen := interest(event) if interest else event)
+        )
         self._limit = QUEUE_EVENTS + len(self._queue)
-        self._wake = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
         self._on_close = on_close
         self.closed = False
         self.slow = False
 
     def offer(self, event: Event) -> None:
         """Queue the event if it is of interest; close the subscription if its queue is full."""
-        if self._interest is not None and not self._interest(event):
+        seen = self._interest(event) if self._interest else event
+        if seen is None:
             return
         if len(self._queue) >= self._limit:
             self.slow = True
             self.close()
             return
-        self._queue.append(event)
-        self._wake.set()
+        self._queue.append(seen)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def close(self) -> None:
         """Stop; what is queued is dropped."""
         if not self.closed:
             self.closed = True
             self._queue.clear()
-            self._wake.set()
+            self._wake()
             self._on_close(self)
 
     def pending(self) -> Event | None:
         """The next event if one is there already."""
         return self._queue.popleft() if self._queue else None
 
-    async def next(self) -> Event | None:
-        """The next event, or None when the subscription was closed. Safe to cancel."""
-        while not self._queue:
-            if self.closed:
-                return None
-            self._wake.clear()
-            await self._wake.wait()
-        return self._queue.popleft()
+    async def next(self, within_s: float | None = None) -> Event | None:
+        """The next event; None when none came in time or the subscription was closed. One reader, who may
+        cancel.
+        """
+        if not self._queue and not self.closed:
+            loop = asyncio.get_running_loop()
+            self._waiting = loop.create_future()
+            timer = loop.call_later(within_s, self._wake) if within_s is not None else None
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+                if timer is not None:
+                    timer.cancel()
+        return self._queue.popleft() if self._queue else None
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         try:

@@ -27,12 +27,10 @@ from autostack.pocket.apiserver.verbs.watch import (
     bookmark,
     error_frame,
     frame,
-    next_or_bookmark,
     open_watch,
-    see,
 )
 from autostack.pocket.errors import ApiError
-from autostack.pocket.store.entry import Change, Event
+from autostack.pocket.store.entry import Event
 
 SHORTEST_S = 1800
 
@@ -99,7 +97,7 @@ async def _frames(
 ) -> AsyncIterator[bytes]:
     include = request.query.get("includeObject", "Metadata")
     for entry in watch.initial:
-        yield _frame(watch, form, include, "ADDED", Event("ADDED", entry, None))
+        yield _frame(watch, form, include, Event("ADDED", entry, None))
     if watch.bookmark_after_initial:
         yield _bookmark(watch, form, watch.revision, initial_end=True)
     sent = watch.revision
@@ -107,12 +105,10 @@ async def _frames(
         left = deadline - time.monotonic()
         if left <= 0:
             return
-        event = await next_or_bookmark(watch, min(left, BOOKMARK_INTERVAL_S))
+        event = await watch.subscription.next(min(left, BOOKMARK_INTERVAL_S))
         if event is not None:
-            change = see(event, watch.selected)
-            if change is not None:
-                sent = event.revision
-                yield _frame(watch, form, include, change, event)
+            sent = event.revision
+            yield _frame(watch, form, include, event)
         elif watch.bookmarks:
             newest = core.store.revision
             if newest > sent:
@@ -125,16 +121,16 @@ async def _frames(
             yield error_frame(error)
 
 
-def _frame(watch: Watch, form: Accepted, include: str, change: Change, event: Event) -> bytes:
+def _frame(watch: Watch, form: Accepted, include: str, event: Event) -> bytes:
     kind = watch.call.kind
     if not form.as_kind:
         if versions.stored_as_is(kind):
-            return event.line(change)
-        return frame(change, versions.outgoing(kind, event.entry.object))
+            return event.line
+        return frame(event.change, versions.outgoing(kind, event.entry.object))
     obj = versions.outgoing(kind, event.entry.object)
     if form.as_kind == "Table":
-        return frame(change, table(kind, [obj], {"resourceVersion": str(event.revision)}, include))
-    return frame(change, partial(obj))
+        return frame(event.change, table(kind, [obj], {"resourceVersion": str(event.revision)}, include))
+    return frame(event.change, partial(obj))
 
 
 def _bookmark(watch: Watch, form: Accepted, revision: int, *, initial_end: bool = False) -> bytes:

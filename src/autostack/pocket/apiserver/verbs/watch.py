@@ -8,8 +8,7 @@ nothing happens, so that a client resumes near the present. A compacted version 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import msgspec
@@ -21,10 +20,9 @@ from autostack.pocket.apiserver.verbs.list import refuse_future
 from autostack.pocket.errors import ApiError, FieldError, gone, invalid
 from autostack.pocket.store.entry import Change, Entry, Event
 from autostack.pocket.store.errors import CompactedError
-from autostack.pocket.store.watching import Subscription
+from autostack.pocket.store.watching import Interest, Subscription
 
 BOOKMARK_INTERVAL_S = 30.0
-Seen = tuple[Change, Event]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +48,19 @@ def see(event: Event, selected: Predicate | None) -> Change | None:
     return "DELETED" if before else None
 
 
-def interest(call: Call, selected: Predicate | None) -> Callable[[Event], bool] | None:
-    """Whether a change concerns the call at all; None when every change of the resource does."""
+def interest(call: Call, selected: Predicate | None) -> Interest | None:
+    """The change as the call sees it, if it concerns it; None when every change of the resource does."""
     namespace = call.namespace
     if not namespace and selected is None:
         return None
 
-    def concerns(event: Event) -> bool:
+    def seen(event: Event) -> Event | None:
         if namespace and event.entry.key.namespace != namespace:
-            return False
-        return selected is None or see(event, selected) is not None
+            return None
+        change = see(event, selected)
+        return None if change is None else event.seen_as(change)
 
-    return concerns
+    return seen
 
 
 @dataclass(slots=True)
@@ -73,15 +72,12 @@ class Watch:
     bookmark_after_initial: bool
     revision: int
     subscription: Subscription
-    selected: Predicate | None
     bookmarks: bool
 
-    async def changes(self) -> AsyncIterator[Seen]:
+    async def changes(self) -> AsyncIterator[Event]:
         """Live changes as the selector sees them; raises 410 when the reader was too slow."""
         async for event in self.subscription:
-            change = see(event, self.selected)
-            if change is not None:
-                yield change, event
+            yield event
         self.raise_if_slow()
 
     def raise_if_slow(self) -> None:
@@ -120,9 +116,7 @@ def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
         subscription = core.store.watch(call.kind.storage, since, interest(call, selected))
     except CompactedError as error:
         raise gone(str(error)) from error
-    return Watch(
-        call, initial, bool(query.initial and query.bookmarks), since, subscription, selected, query.bookmarks
-    )
+    return Watch(call, initial, bool(query.initial and query.bookmarks), since, subscription, query.bookmarks)
 
 
 def bookmark(watch: Watch, revision: int, *, initial_end: bool = False) -> dict[str, object]:
@@ -141,15 +135,3 @@ def frame(change: str, obj: object) -> bytes:
 def error_frame(error: ApiError) -> bytes:
     """The ERROR event that ends a watch."""
     return frame("ERROR", error.status())
-
-
-async def next_or_bookmark(watch: Watch, timeout_s: float) -> Event | None:
-    """The next change, or None when none came in time (or the subscription was closed)."""
-    ready = watch.subscription.pending()
-    if ready is not None:
-        return ready
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await watch.subscription.next()
-    except TimeoutError:
-        return None
