@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 import traceback
@@ -27,6 +28,7 @@ from autostack.pipeline.places import BRANCH, Places
 from autostack.pipeline.planning import is_release, plan_commit
 from autostack.pipeline.release import Target
 from autostack.pipeline.runs import COALESCED, ERROR, FAILURE, SUCCESS, Run, Runs, covering
+from autostack.pipeline.tidying import tidy
 
 NOTES = "refs/notes/autostack-ci"
 _ATTEMPTS = 3
@@ -46,13 +48,24 @@ class Runner:
         )
 
     def drain(self) -> None:
-        """Do what is queued. Returns at once when another runner is at work; it will see the queue."""
+        """Do what is queued, and tidy up. Returns at once when another runner is at work; it will see the
+        queue.
+        """
         while self.runs.unfinished():
             with exclusive_if_free(self.places.ci / "runner.lock") as ours:
                 if not ours:
                     return
                 while (run := self._next()) is not None:
                     self._do(run)
+                self._tidy()
+
+    def _tidy(self) -> None:
+        try:
+            left = tidy(self.places)
+        except (AutostackError, OSError) as error:
+            left = [f"not everything that is over was removed: {error}"]
+        for line in left:
+            sys.stderr.write(f"{line}\n")
 
     def find_unqueued(self) -> None:
         """Queue a run for the branch's head if nothing is queued, it is owed one, and it never had any."""

@@ -114,6 +114,13 @@ class Runs:
             self._write(made)
             return made
 
+    def forget_all_but(self, count: int) -> None:
+        """Remove the oldest records and their logs; what is not finished stays, and so do all numbers."""
+        for run in self.all()[:-count]:
+            if run.state not in UNFINISHED:
+                self._record(run.number).unlink(missing_ok=True)
+                self.log(run.number).unlink(missing_ok=True)
+
     def update(self, run: Run, **changes: Any) -> Run:
         """The run with these fields changed, on disk."""
         changed = replace(run, **changes)

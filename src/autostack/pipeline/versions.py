@@ -29,6 +29,11 @@ def parse_version(text: str) -> Version:
     return Version(int(found[1]), int(found[2]))
 
 
+def is_version(text: str) -> bool:
+    """Whether it looks like v0.5."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def next_version(current: Version, taken: Iterable[str], ours: Iterable[str] = ()) -> Version:
     """The version after `current`: one that we took before (`ours`) if it still is ahead, else the first
     free one.
@@ -44,4 +49,4 @@ def next_version(current: Version, taken: Iterable[str], ours: Iterable[str] = (
 
 
 def _versions(tags: Iterable[str]) -> list[Version]:
-    return [parse_version(tag) for tag in tags if _VERSION.fullmatch(tag)]
+    return [parse_version(tag) for tag in tags if is_version(tag)]

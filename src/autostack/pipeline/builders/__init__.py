@@ -20,6 +20,7 @@ from autostack.pipeline.images.build import (
     remember_built,
 )
 from autostack.pipeline.images.layout import Layout
+from autostack.pipeline.locks import exclusive
 from autostack.pipeline.manifest import Pinned, find_pinned
 from autostack.pipeline.places import Places
 from autostack.pipeline.planning import snapshot
@@ -61,7 +62,8 @@ def push_built(repository: Repository, head: str, app: str, version: str, places
             f"{app} {version} of {head} is not built; `autostack ci build {app} --version {version}` does it"
         )
     pinned = _pinned(repository, repository.commit(head), app)
-    push_image(image, layout, Layout(places.registry / pinned.repository))
+    with exclusive(places.ci / "release.lock"):
+        push_image(image, layout, Layout(places.registry / pinned.repository))
     return image
 
 

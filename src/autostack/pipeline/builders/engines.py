@@ -1,8 +1,8 @@
 """Docker and Buildah: the application's own Dockerfile, built from a clean checkout, taken over as OCI.
 
-The image goes through skopeo into the same layout as an image that was built without an engine, with the
-same labels and the same SBOM; only the bytes of its layers are not reproducible, since the engine stamps
-times.
+The image ends in the same layout as one that was built without an engine, with the same labels and the same
+SBOM. Buildah is given the commit's time, so where the Dockerfile's own steps are reproducible its image is;
+Docker stamps the time of the build.
 """
 
 from __future__ import annotations

@@ -12,13 +12,15 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from autostack.pipeline.errors import RegistryError, TagTakenError
 from autostack.pipeline.images.document import INDEX, Descriptor
 from autostack.pipeline.locks import exclusive
+from autostack.pipeline.retention import kept_entries
 
 TAG = "org.opencontainers.image.ref.name"
 
@@ -104,6 +106,41 @@ class Layout:
             index["manifests"].append(entry)
             _write_whole(self.folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
             _write_whole(self.folder / "index.json", json.dumps(index, indent=1).encode())
+
+    def keep_only(self, images: Collection[str], *, older_than_s: float = 3600) -> int:
+        """Forget every other image and what refers to it, and remove the blobs that then nothing names.
+
+        A blob that was stored a short time ago stays: its writer may not have named it yet. Returns how many
+        blobs were removed.
+        """
+        with exclusive(self.folder / ".lock"):
+            index = self._index()
+            subjects = {one["digest"]: self._subject(one["digest"]) for one in index["manifests"]}
+            kept = kept_entries(index["manifests"], images, subjects)
+            if len(kept) != len(index["manifests"]):
+                index["manifests"] = kept
+                _write_whole(self.folder / "index.json", json.dumps(index, indent=1).encode())
+            named = {digest for one in kept for digest in self._reachable(one["digest"])}
+            old_s = time.time() - older_than_s
+            unnamed = [
+                path
+                for path in self.folder.glob("blobs/sha256/*")
+                # A hard link to a file of the cache has the file's time, but the link changes the inode.
+                if f"sha256:{path.name}" not in named and path.stat().st_ctime < old_s
+            ]
+            for path in unnamed:
+                path.unlink()
+            return len(unnamed)
+
+    def _subject(self, digest: str) -> str:
+        return str((self.json(digest).get("subject") or {}).get("digest", ""))
+
+    def _reachable(self, digest: str) -> set[str]:
+        manifest = self.json(digest)
+        parts = [*manifest.get("manifests", ()), *manifest.get("layers", ())]
+        parts += [manifest["config"]] if "config" in manifest else []
+        nested = [self._reachable(one["digest"]) for one in manifest.get("manifests", ())]
+        return {digest, *(one["digest"] for one in parts)}.union(*nested)
 
     def verify(self, digest: str) -> None:
         """Hash a blob; raises RegistryError when it is absent or damaged."""
