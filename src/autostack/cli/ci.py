@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autostack.cli.connection import ClusterName
+
 if TYPE_CHECKING:
     from autostack.pipeline.git import Repository
     from autostack.pipeline.places import Places
@@ -20,7 +22,6 @@ Checkout = Annotated[
     Path, typer.Option("--checkout", help="The repository to work in.", exists=True, file_okay=False)
 ]
 Head = Annotated[str, typer.Option("--head", help="The commit to work for.")]
-Cluster = Annotated[str | None, typer.Option("--cluster", help="The cluster whose pipeline it is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HERE = Path()
 
@@ -78,7 +79,7 @@ def build(
     builder: Annotated[str, typer.Option("--builder", help="oci (no engine), docker or buildah.")] = "oci",
     head: Head = "HEAD",
     checkout: Checkout = HERE,
-    cluster: Cluster = None,
+    cluster: ClusterName = None,
 ) -> None:
     """Build an application's image from a commit; prints what it made as JSON."""
     from autostack.pipeline.builders import build as build_with
@@ -90,7 +91,7 @@ def build(
 
 
 @app.command()
-def warm(head: Head = "HEAD", checkout: Checkout = HERE, cluster: Cluster = None) -> None:
+def warm(head: Head = "HEAD", checkout: Checkout = HERE, cluster: ClusterName = None) -> None:
     """Install and compile the packages of all applications into the cache, so that first images are quick."""
     from autostack.pipeline.images.build import warm_packages
 
@@ -104,7 +105,7 @@ def push(
     version: Annotated[str, typer.Option("--version", help="The version that was built.")],
     checkout: Checkout = HERE,
     head: Head = "HEAD",
-    cluster: Cluster = None,
+    cluster: ClusterName = None,
 ) -> None:
     """Give a built image its tag in the local registry; a tag that exists is never moved."""
     from autostack.pipeline.builders import push_built
@@ -169,7 +170,7 @@ def run(
         bool, typer.Option("--initial", help="Build what the manifests name and the registry lacks.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if this commit had its run.")] = False,
-    cluster: Cluster = None,
+    cluster: ClusterName = None,
 ) -> None:
     """Run the pipeline for the local origin's main, and for whatever is queued; ends when all is done."""
     from autostack.pipeline.running import run_now
@@ -182,7 +183,7 @@ def run(
 
 @app.command()
 def runs(
-    cluster: Cluster = None,
+    cluster: ClusterName = None,
     limit: Annotated[int, typer.Option("--limit", help="How many, the newest last.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -203,7 +204,7 @@ def runs(
 def logs(
     number: Annotated[int | None, typer.Argument(metavar="RUN", help="By default the newest.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
-    cluster: Cluster = None,
+    cluster: ClusterName = None,
 ) -> None:
     """Print the log of a run."""
     from autostack.pipeline.running import read_log
