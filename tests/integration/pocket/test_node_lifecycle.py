@@ -66,7 +66,8 @@ async def test_a_killed_program_is_restarted_at_once_and_the_count_tells(node: P
     await node.create(pod_object("web", SLEEPS))
     await node.ready("web")
     os.kill(program(node, "web"), signal.SIGKILL)
-    pod = await node.until("web", lambda s: s["containerStatuses"][0]["restartCount"] == 1 and is_ready(s), 5)
+    pod = await node.until("web", lambda s: s["containerStatuses"][0]["restartCount"] == 1 and is_ready(s))
+    assert "BackOff" not in [reason for reason, _ in await node.events("web")]
     last = main_status(pod)["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"]) == (137, "Error")
 
@@ -104,10 +105,12 @@ async def test_a_command_that_does_not_exist_is_a_start_error(node: PocketNode) 
 
 
 async def test_deletion_sends_sigterm_and_waits_for_the_program(node: PocketNode) -> None:
-    await node.create(pod_object("polite", "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done"))
+    pod = pod_object("polite", "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done")
+    pod["spec"]["terminationGracePeriodSeconds"] = 300
+    await node.create(pod)
     await node.ready("polite")
     await _delete(node, "polite")
-    await node.gone("polite", within_s=2)
+    await node.gone("polite")
 
     async def clean() -> bool:
         return not list((node.folder / "node" / "pods").iterdir())
@@ -122,7 +125,7 @@ async def test_a_program_that_ignores_sigterm_is_killed_after_its_grace_period(n
     await node.ready("stubborn")
     pid = program(node, "stubborn")
     await _delete(node, "stubborn")
-    await node.gone("stubborn", within_s=5)
+    await node.gone("stubborn")
     assert not _runs(pid)
 
 
@@ -136,7 +139,7 @@ async def test_a_forced_deletion_ends_the_program_too(node: PocketNode) -> None:
     async def ended() -> bool:
         return not _runs(pid)
 
-    await eventually(ended, within_s=5, what="end of the program")
+    await eventually(ended, what="end of the program")
 
 
 async def test_pre_stop_runs_before_sigterm_and_post_start_after_the_start(node: PocketNode) -> None:
@@ -316,7 +319,7 @@ async def test_active_deadline_fails_the_pod(node: PocketNode) -> None:
     pod = one_shot("late", SLEEPS)
     pod["spec"]["activeDeadlineSeconds"] = 1
     await node.create(pod)
-    over = await node.done("late", within_s=10)
+    over = await node.done("late")
     assert (over["status"]["phase"], over["status"]["reason"]) == ("Failed", "DeadlineExceeded")
 
 
@@ -348,5 +351,5 @@ async def test_a_start_leaves_every_descriptor_that_is_open_alone(node: PocketNo
         held = [stack.enter_context(mark.open()).fileno() for _ in range(300)]
         await node.create(pod_object("started", SLEEPS))
         await node.ready("started")
-        inode = mark.stat().st_ino  # noqa: ASYNC240 - as quick as it looks
+        inode = mark.stat().st_ino
         assert {os.fstat(fd).st_ino for fd in held} == {inode}

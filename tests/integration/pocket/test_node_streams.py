@@ -56,13 +56,14 @@ async def test_since_leaves_out_what_is_older(node: PocketNode) -> None:
 
 
 async def test_follow_ends_with_the_container(node: PocketNode) -> None:
-    pod = pod_object("talk", "for i in 1 2 3; do echo $i; sleep 0.1; done")
+    pod = pod_object("talk", "echo 1; until [ -e /tmp/go ]; do sleep 0.02; done; echo 2; echo 3")
     pod["spec"]["restartPolicy"] = "Never"
     await node.create(pod)
-    stored = await node.until("talk", lambda s: s.get("phase") == "Running")
-    pieces = [piece async for piece in node.kubelet.gateway.logs(stored, LogOptions("main", follow=True))]
-    assert b"".join(pieces) == b"1\n2\n3\n"
-    assert len(pieces) > 1
+    stored = await node.ready("talk")
+    pieces = node.kubelet.gateway.logs(stored, LogOptions("main", follow=True))
+    assert await anext(pieces) == b"1\n"
+    await node.exec("talk", "touch", "/tmp/go")
+    assert b"".join([piece async for piece in pieces]) == b"2\n3\n"
 
 
 async def test_exec_passes_input_output_and_the_exit_code(node: PocketNode) -> None:

@@ -52,7 +52,7 @@ async def test_a_config_map_is_files_and_changes_reach_a_running_pod(node: Pocke
     async def changed() -> bool:
         return await node.exec("reader", "sh", "-c", "cat /v/a; ls /v") == (0, "9a\n")
 
-    await eventually(changed, within_s=5, what="the new content")
+    await eventually(changed, what="the new content")
 
 
 async def test_a_secret_has_its_mode_items_and_is_read_only(node: PocketNode) -> None:
@@ -237,7 +237,7 @@ async def test_a_service_account_token_is_renewed_before_it_ends(node: PocketNod
         now = await node.exec("account", "cat", "/v/token")
         return now[0] == 0 and now != first
 
-    await eventually(renewed, within_s=15, what="another token")
+    await eventually(renewed, what="another token")
 
 
 async def test_hosts_that_can_not_be_written_concern_one_pod_only(node: PocketNode) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import shlex
 import signal
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ from autostack.pocket.kubelet.sandbox import Sandbox, bwrap_arguments
 
 STATUS_FD, ARGUMENTS_FD, INFO_FD = 9, 8, 7
 START_DEADLINE_S = 20.0
+KILLED_WITHIN_S = 5.0
 EXECUTED_LOOK_S = 0.002
 FULL_PIPE_S = 0.01
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
@@ -92,9 +94,15 @@ class Process:
         self._loop.remove_reader(self._pidfd)
         with contextlib.suppress(ChildProcessError):  # adopted: init is its parent
             os.waitpid(self.pid, os.WNOHANG)
+        if exit_code(self._status) is None and self._child_pidfd is not None:
+            # bwrap was killed, and the program may still hold its port: it has ended when its pidfd says so.
+            self.signal(signal.SIGKILL)
+            self._loop.add_reader(self._child_pidfd, self._finish)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
         code = exit_code(self._status)
-        if code is None:
-            self.signal(signal.SIGKILL)  # bwrap was killed: nobody is left to report
         self.release()
         if not self.ended.done():
             self.ended.set_result(code)
@@ -129,16 +137,18 @@ async def _start(sandbox: Sandbox, attempt: Path, *, log: Path, cgroup_files: Se
     status = attempt / "status"
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    arguments = memory_file("\0".join(words).encode())
-    status_fd = os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    passed = [writing]
     try:
+        passed.append(memory_file("\0".join(words).encode()))
+        passed.append(os.open(status, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        passed.insert(0, os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         line = command_line(sandbox, cgroup_files)
-        pid = _spawn(line, _input_of(attempt, sandbox), (log_fd, writing, arguments, status_fd))
+        pid = _spawn(line, _input_of(attempt, sandbox), passed)
     except OSError as error:
+        os.close(reading)
         raise StartError(f"bubblewrap can't be started: {error}") from error
     finally:
-        for fd in (writing, arguments, status_fd, log_fd):
+        for fd in passed:
             os.close(fd)
     try:
         async with asyncio.timeout(START_DEADLINE_S):
@@ -199,7 +209,8 @@ def _input_of(attempt: Path, sandbox: Sandbox) -> tuple[str, int]:
     return str(path), os.O_RDWR if sandbox.terminal else os.O_RDONLY
 
 
-def _spawn(argv: list[str], stdin: tuple[str, int], fds: tuple[int, int, int, int]) -> int:
+def _spawn(argv: list[str], stdin: tuple[str, int], fds: Sequence[int]) -> int:
+    """Start it; `fds` are those of its output, of --info-fd, of --args and of --json-status-fd."""
     # Through free numbers above all targets first, so that no source is overwritten by an earlier target.
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STATUS_FD + 1) for fd in fds]
     try:
@@ -327,15 +338,26 @@ def _parent_of(pid: int) -> int | None:
 
 
 def kill_orphan(status: Path) -> bool:
-    """Kill the program of an attempt whose bwrap is gone; its PID namespace proves that it is the same."""
+    """Kill the program of an attempt whose bwrap is gone; its PID namespace proves that it is the same.
+
+    Returns when it has ended, so that its port is free.
+    """
     told = read_status(status)
     pid, namespace = told.get("child-pid"), told.get("pid-namespace")
     if pid is None or namespace is None:
         return False
     try:
-        if str(Path(f"/proc/{pid}/ns/pid").readlink()) != f"pid:[{namespace}]":
-            return False
-        os.kill(pid, signal.SIGKILL)
+        pidfd = os.pidfd_open(pid)
     except OSError:
         return False
-    return True
+    try:
+        if str(Path(f"/proc/{pid}/ns/pid").readlink()) != f"pid:[{namespace}]":
+            return False
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        end = select.poll()
+        end.register(pidfd, select.POLLIN)
+        return bool(end.poll(KILLED_WITHIN_S * 1000))
+    except OSError:
+        return False
+    finally:
+        os.close(pidfd)
