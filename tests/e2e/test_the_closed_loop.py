@@ -148,6 +148,42 @@ def test_the_proof_holds_over_everything_that_happened(stack: Stack) -> None:
     assert "<svg" in (stack.home / "proof.html").read_text()
 
 
+def _sql(stack: Stack, statement: str) -> str:
+    """As the owner of the database, behind the worker's back."""
+    psql = ("psql", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", "/tmp", "-U", "autostack_owner", "autostack")
+    return stack.kubectl("exec", "-n", "auto-stack", "postgres-0", "--", *psql, "-c", statement).strip()
+
+
+def _findings(stack: Stack) -> tuple[int, set[str]]:
+    """The exit code of an audit without an attack, and what does not hold."""
+    options = ("--kills", "0", "--baseline", "2", "--recovery", "2", "--json")
+    done = stack.run("prove", *options, "--out", str(stack.home / "audit.html"), check=False)
+    assert done.stdout, done.stderr[-2000:]
+    return done.returncode, {one["name"] for one in json.loads(done.stdout)["findings"] if not one["holds"]}
+
+
+def test_an_answer_that_is_lost_or_wrong_is_found_and_fails_the_proof(stack: Stack) -> None:
+    """A worker that acknowledged without storing, or that cannot count, leaves a table like this."""
+    stack.wait_for_traffic(50)
+    assert _findings(stack) == (0, set())
+    _sql(
+        stack,
+        "CREATE TABLE kept AS SELECT * FROM results WHERE status = 'ok'"
+        " AND created_at < now() - interval '3 s' ORDER BY id DESC LIMIT 2",
+    )
+    lost, wrong = _sql(stack, "SELECT id FROM kept ORDER BY id").splitlines()
+    try:
+        _sql(stack, "DELETE FROM results WHERE id = (SELECT id FROM kept ORDER BY id LIMIT 1)")
+        _sql(stack, "UPDATE results SET result = result || '1' WHERE id IN (SELECT id FROM kept)")
+        assert _findings(stack) == (1, {"nothing acknowledged is lost", "every answer is right"})
+        report = (stack.home / "audit.html").read_text()
+        assert f"missing: {lost}" in report
+        assert f"<li>{wrong}: " in report
+    finally:
+        _sql(stack, "DELETE FROM results WHERE id IN (SELECT id FROM kept)")
+        _sql(stack, "INSERT INTO results SELECT * FROM kept; DROP TABLE kept")
+
+
 def test_up_again_changes_nothing(stack: Stack) -> None:
     before, runs = _workloads(stack), json.loads(stack.run("ci", "runs", "--json").stdout)
     stack.up()

@@ -1,8 +1,16 @@
-"""`autostack demo`: the whole story, narrated. It types what a person could type, and shows it."""
+"""`autostack demo`: the whole story, narrated. It types what a person could type, and shows what that prints.
+
+It tells the story on a cluster of its own, named `demo`, in which it clones, changes and pushes: no file,
+branch or remote of the checkout is touched, and no system that is already up. At the end it offers to remove
+that cluster; nothing else remains but the report.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,57 +20,101 @@ from typing import Annotated
 
 import typer
 
-from autostack.cli.connection import ClusterName, cluster_folder, cluster_name
-from autostack.errors import AutostackError
+from autostack.cli.connection import cluster_folder, connect, ingress_url
+from autostack.cli.progress import Progress
+from autostack.errors import AutostackError, UnavailableError, UsageError
 
 app = typer.Typer()
 
+ROOT = Path(__file__).resolve().parents[3]
+CLUSTER = "demo"
+WORKER = "worker-node"
 CHANGED = "worker-node/src/worker_node/__init__.py"
+FIRST_PORT, PORTS = 8080, 20
+ROLLED_OUT_WITHIN_S = 180.0
 
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option("--port", min=1024, max=65535, help="Where Traefik listens.")] = 8080,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1024, max=65535, help="Where Traefik listens; by default the first free."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Where to write the proof's report.")] = Path(
         "proof.html"
     ),
-    cluster: ClusterName = None,
+    cluster: Annotated[str, typer.Option("--cluster", help="Which local cluster to tell it on.")] = CLUSTER,
+    remove: Annotated[
+        bool | None,
+        typer.Option(
+            "--remove/--keep", help="Remove the cluster at the end; by default a terminal is asked."
+        ),
+    ] = None,
 ) -> None:
-    """Tell the whole story: up, push a change, rollout, chaos, proof. Takes two to three minutes."""
-    began = time.monotonic()
-    story = Story(cluster_name(cluster), began)
-    story.scene("1. Up", "A cluster, a Git origin, images built from it, and everything synced from Git.")
-    story.autostack("up", "--port", str(port))
-    story.scene("2. A push", "A developer changes the worker and pushes. Nobody touches anything after that.")
-    before = story.change_and_push()
-    story.autostack("ci", "logs", "--follow")
-    story.scene("3. The rollout", "The pipeline's commit moved Git; the controller moves the cluster.")
-    story.autostack("app", "wait", "auto-stack")
-    story.autostack("kubectl", "-n", "auto-stack", "rollout", "status", "deployment/worker-node")
-    story.say(f"the worker went from {before} to {story.version()}")
-    story.scene(
-        "4. Chaos and proof", "Pods are killed under load; then every acknowledged answer is audited."
-    )
-    code = story.autostack(
-        "prove", "--kills", "4", "--baseline", "5", "--recovery", "5", "--out", str(out),
-        "--ingress", f"http://127.0.0.1:{port}", check=False,
-    )  # fmt: skip
-    took_s = time.monotonic() - began
-    story.scene("The end", f"after {took_s:.0f} s. The report is {out}; `autostack down` stops it all.")
+    """Tell the whole story: up, push a change, rollout, chaos, proof. Takes two to three minutes.
+
+    Exits as `prove` does: 0 when it is proved that the system healed and lost nothing, else 1.
+    """
+    if not out.resolve().parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.resolve().parent}")
+    story = Story(cluster)
+    try:
+        code = _tell(story, port or story.known_port() or free_port(), out.resolve())
+    except (AutostackError, KeyboardInterrupt):
+        story.say(f"the cluster stays as it is; to remove it: {story.removal}")
+        raise
+    story.scene("The end", f"After {story.elapsed_s:.0f} s. The report is {out}: open it in a browser.")
+    if _wanted(remove):
+        story.autostack("down", "--purge", "--yes")
+    else:
+        story.say(f"it still runs: {ingress_url(None, cluster).replace('127.0.0.1', 'console.localhost')}/")
+        story.say(f"to remove it: {story.removal}")
     raise typer.Exit(code)
+
+
+def _tell(story: Story, port: int, out: Path) -> int:
+    story.scene("1. Up", "A cluster, a Git origin, images built from it, and everything synced from Git.")
+    if changed := uncommitted(ROOT):
+        story.say(f"{changed} uncommitted files of this checkout take no part: what counts is the commit")
+    story.autostack("up", "--port", str(port), "--no-remote")
+    story.scene("2. A push", "A developer changes the worker and pushes. Nobody touches anything after that.")
+    before = asyncio.run(story.version())
+    story.change_and_push()
+    story.autostack("ci", "logs", "--follow")
+    story.scene("3. The rollout", "The pipeline's commit moved Git; now the controller moves the cluster.")
+    version = story.released()
+    asyncio.run(story.rolled_out(version))
+    story.say(f"the worker went from {before} to {version}, pod by pod, while traffic went on")
+    story.scene("4. Chaos", "Pods are killed under load; then every acknowledged answer is audited.")
+    url = f"http://127.0.0.1:{port}"
+    return story.autostack(
+        "prove", "--kills", "4", "--baseline", "5", "--recovery", "5", "--out", str(out), "--ingress", url,
+        check=False,
+    )  # fmt: skip
 
 
 class Story:
     """The narrator: says what happens, types it, shows what it printed."""
 
-    def __init__(self, cluster: str, began: float) -> None:
+    def __init__(self, cluster: str) -> None:
         self._cluster = cluster
-        self._began = began
+        self._began = time.monotonic()
 
-    def _environment(self) -> dict[str, str]:
-        """Every command is for the one cluster, whatever the caller's kubeconfig."""
-        kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-        return {**kept, "AUTOSTACK_CLUSTER": self._cluster}
+    @property
+    def elapsed_s(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def removal(self) -> str:
+        """The command that leaves nothing."""
+        return f"./autostack down --purge --yes --cluster {self._cluster}"
+
+    def known_port(self) -> int | None:
+        """Where the story's cluster listens already, after an earlier demo."""
+        if not (cluster_folder(self._cluster) / "ingress-url").exists():
+            return None
+        return int(ingress_url(None, self._cluster).rpartition(":")[2])
 
     def scene(self, title: str, words: str) -> None:
         """A heading and a sentence."""
@@ -72,21 +124,21 @@ class Story:
 
     def say(self, text: str) -> None:
         """A line of the narrator's own."""
-        typer.echo(f"  [{time.monotonic() - self._began:5.0f} s] {text}")
+        typer.echo(typer.style(f"  [{self.elapsed_s:5.0f} s] ", dim=True) + text)
 
     def autostack(self, *arguments: str, check: bool = True) -> int:
         """Type a command and let its output be seen; a failure ends the story unless `check` is off."""
-        self.say("$ autostack " + " ".join(arguments))
+        self.say("$ ./autostack " + " ".join(arguments))
+        sys.stdout.flush()
         done = subprocess.run(
-            [sys.executable, "-m", "autostack", *arguments], env=self._environment(), check=False
+            [sys.executable, "-m", "autostack", *arguments], env=self.environment(), check=False
         )
         if check and done.returncode != 0:
-            raise AutostackError(f"`autostack {' '.join(arguments)}` exited {done.returncode}; here it ends")
+            raise AutostackError(f"`autostack {arguments[0]}` exited {done.returncode}; here the story ends")
         return done.returncode
 
-    def change_and_push(self) -> str:
-        """Clone the origin, change the worker, push; returns the version before."""
-        before = self.version()
+    def change_and_push(self) -> None:
+        """Clone the origin, change the worker in the clone, push."""
         origin = cluster_folder(self._cluster) / "origin.git"
         with tempfile.TemporaryDirectory(prefix="autostack-demo-") as folder:
             clone = Path(folder) / "clone"
@@ -95,24 +147,75 @@ class Story:
             changed.write_text(
                 changed.read_text() + f"# Changed by the demo at {time.strftime('%H:%M:%S')}.\n"
             )
-            self.say(f"$ git commit -am 'Change the worker' && git push   ({CHANGED})")
+            self.say(f"$ git commit -am 'Change the worker' && git push   # {CHANGED}, in a clone")
             author = ("-c", "user.name=Demo", "-c", "user.email=demo@localhost")
             _git(clone, *author, "commit", "-qam", "Change the worker")
             typer.echo(_git(clone, "push", "origin", "HEAD:main"), nl=False)
-        return before
 
-    def version(self) -> str:
-        """The version of the worker that the cluster wants now."""
-        command = ["kubectl", "-n", "auto-stack", "get", "deployment/worker-node", "-o", "jsonpath={..image}"]
+    def released(self) -> str:
+        """The worker's version that the newest run released; raises when it released none."""
         done = subprocess.run(
-            [sys.executable, "-m", "autostack", *command],
-            env=self._environment(), capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "autostack", "ci", "runs", "--json"],
+            env=self.environment(), capture_output=True, text=True, check=True,
         )  # fmt: skip
-        return done.stdout.partition("@")[0].rpartition(":")[2] or "unknown"
+        run = json.loads(done.stdout)[-1]
+        version = (run["apps"].get(WORKER) or {}).get("version")
+        if not version:
+            raise AutostackError(f"run {run['number']} ended as {run['state']}: {run['message']}")
+        return str(version)
+
+    async def version(self) -> str:
+        """The version of the worker that the cluster wants now."""
+        from autostack.stack.rollout import get_rollout
+
+        return (await get_rollout(connect(self._cluster), WORKER)).version
+
+    async def rolled_out(self, version: str) -> None:
+        """Wait, with the progress shown, until all of the worker's pods run a version."""
+        from autostack.stack.rollout import rolled_out
+
+        progress = Progress()
+        with progress.step("rollout"):
+            await rolled_out(
+                connect(self._cluster), WORKER, version, progress.say, within_s=ROLLED_OUT_WITHIN_S
+            )
+
+    def environment(self) -> dict[str, str]:
+        """Every command is for the one cluster, whatever the caller's kubeconfig."""
+        kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
+        return {**kept, "AUTOSTACK_CLUSTER": self._cluster}
 
 
-def _git(folder: Path, *arguments: str) -> str:
+def uncommitted(checkout: Path) -> int:
+    """How many files of a checkout differ from its commit."""
+    return len(_git(checkout, "status", "--porcelain", stdout=True).splitlines())
+
+
+def free_port() -> int:
+    """The first port from 8080 on which nothing listens."""
+    for port in range(FIRST_PORT, FIRST_PORT + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise UnavailableError(
+        f"the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken; name a free one with --port"
+    )
+
+
+def _wanted(remove: bool | None) -> bool:
+    """Whether to remove the cluster: as told, else as a person at the terminal says."""
+    if remove is not None:
+        return remove
+    return sys.stdin.isatty() and typer.confirm("Remove the demo's cluster?", default=True)
+
+
+def _git(folder: Path, *arguments: str, stdout: bool = False) -> str:
+    """What git says on stderr, where a push tells its story, or on stdout."""
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise AutostackError(f"git {arguments[0]} failed: {done.stderr.strip()[:300]}")
-    return done.stderr
+    return done.stdout if stdout else done.stderr

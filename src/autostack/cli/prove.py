@@ -22,7 +22,9 @@ app = typer.Typer()
 
 @app.command()
 def prove(
-    kills: Annotated[int, typer.Option("--kills", min=1, max=1000, help="At least so many pods.")] = 4,
+    kills: Annotated[
+        int, typer.Option("--kills", min=0, max=1000, help="At least so many pods; 0 only audits.")
+    ] = 4,
     baseline: Annotated[
         float, typer.Option("--baseline", min=2, help="Seconds of undisturbed traffic.")
     ] = 10,

@@ -24,7 +24,7 @@ from autostack.cli.connection import (
     connect,
     ingress_url,
 )
-from autostack.cli.progress import Progress
+from autostack.cli.progress import Detail, Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -75,20 +75,22 @@ async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) 
     from autostack.stack.ingress import Ingress as Door
 
     with ThreadPoolExecutor(thread_name_prefix="up") as pool:
-        images = pool.submit(_first_images, name, progress)
+        building = Detail()
+        images = pool.submit(_first_images, name, building)
         with progress.step("cluster"):
             await asyncio.to_thread(_start_cluster, name, port)
         client = connect(name)
         with progress.step("platform"):
             await platform.install(client, platform.Setting(ROOT, cluster_folder(name)))
-        with progress.step("first images"):
+        with progress.step("first images", detail=building):
             _finished(await asyncio.wrap_future(images))
     url = f"http://127.0.0.1:{port}"
     (cluster_folder(name) / "ingress-url").write_text(url + "\n")
     with progress.step("application"):
         await platform.apply_application(client, platform.Setting(ROOT, cluster_folder(name)))
     with progress.step("sync"):
-        await waiting.synced(client, progress.say, within_s=timeout_s)
+        revision = await waiting.synced(client, progress.say, within_s=timeout_s)
+        progress.say(f"the cluster is as Git says at {revision[:12]}")
     async with Door(url) as door:
         with progress.step("first result"):
             first = await waiting.first_result(door, within_s=timeout_s)
@@ -107,7 +109,7 @@ def _start_cluster(name: str, port: int) -> None:
         raise AutostackError(f"cluster: {error}") from error
 
 
-def _first_images(name: str, progress: Progress) -> Run | None:
+def _first_images(name: str, detail: Detail) -> Run | None:
     """The origin, and the images that its manifests name and the registry lacks."""
     from autostack.pipeline.origin import create_origin
     from autostack.pipeline.places import places
@@ -115,7 +117,7 @@ def _first_images(name: str, progress: Progress) -> Run | None:
 
     found = places(cluster=name)
     create_origin(ROOT, found)
-    return first_images(found, echo=progress.say)
+    return first_images(found, echo=detail.say)
 
 
 def _finished(run: Run | None) -> None:
@@ -172,6 +174,8 @@ def down(
     cluster: ClusterName = None,
 ) -> None:
     """Stop the system. Its data stays, and `up` goes on with it, unless --purge removes everything."""
+    from autostack.pipeline.places import places
+    from autostack.pipeline.supervision import stop_runners
     from autostack.pocket.cluster import lifecycle
     from autostack.pocket.cluster.places import places_of
     from autostack.pocket.errors import PocketError
@@ -182,6 +186,7 @@ def down(
     progress = Progress()
     try:
         with progress.step("remove" if purge else "stop"):
+            stop_runners(places(cluster=name))
             if purge:
                 lifecycle.delete(places_of(name))
                 _remove_remote(cluster_folder(name) / "origin.git")

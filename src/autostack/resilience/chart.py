@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 960, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 14, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 20, 30
 
 
 @dataclass(frozen=True, slots=True)

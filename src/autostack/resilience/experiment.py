@@ -31,7 +31,7 @@ _KILL_SEEN_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard. `kills` is the least number of pods; an attack takes one of each workload."""
+    """How long and how hard. `kills` is the least number of pods (0: no attack, only the audit)."""
 
     kills: int = 4
     baseline_s: float = 10.0
@@ -147,13 +147,20 @@ class Experiment:
             task.cancel()
 
     async def _sample(self) -> None:
-        """A sample that fails is a gap in the curve: the ingress may be hit too."""
+        """A sample that fails is a gap in the curve: the ingress may be hit too. A gap is told once."""
+        gap_s: float | None = None
         while True:
             at_s = self._clock.now_s()
             try:
                 self._recording.traffic.append(await self._system.traffic(at_s))
             except UnavailableError as error:
-                self._say(f"no sample at {at_s:.1f} s: {str(error)[:120]}")
+                if gap_s is None:
+                    self._say(f"the sender's figures cannot be had for now: {str(error)[:120]}")
+                gap_s = at_s if gap_s is None else gap_s
+            else:
+                if gap_s is not None:
+                    self._say(f"the sender's figures are back after {at_s - gap_s:.1f} s")
+                gap_s = None
             await asyncio.sleep(_SAMPLE_S)
 
 

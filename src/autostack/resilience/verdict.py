@@ -61,25 +61,29 @@ def judge(
     wanted_kills: int,
     tolerance: Tolerance,
 ) -> Verdict:
-    """The verdict on one proof."""
-    return Verdict(
-        (
-            _attacked(repaired, wanted_kills),
-            _healed(repaired, tolerance),
-            _traffic_returned(phases, tolerance),
-            _nothing_lost(audited),
-            Finding("nothing is there twice", not audited.duplicated, f"{audited.duplicated} duplicates"),
-            Finding(
-                "every answer is right",
-                not (audited.wrong or audited.unknown),
-                f"{audited.stored} checked, {audited.wrong} wrong, {audited.unknown} not judged",
-            ),
-            Finding(
-                "the ledger balances",
-                not audited.unbalanced,
-                audited.unbalanced or "issued = acknowledged + rejected + given up + in flight",
-            ),
-        )
+    """The verdict on one proof; without an attack (`wanted_kills` 0) only the accounts are judged."""
+    healing = (
+        _attacked(repaired, wanted_kills),
+        _healed(repaired, tolerance),
+        _traffic_returned(phases, tolerance),
+    )
+    return Verdict((*(healing if wanted_kills else ()), *_accounts(audited)))
+
+
+def _accounts(audited: AuditResult) -> tuple[Finding, ...]:
+    return (
+        _nothing_lost(audited),
+        Finding("nothing is there twice", not audited.duplicated, f"{audited.duplicated} duplicates"),
+        Finding(
+            "every answer is right",
+            not (audited.wrong or audited.unknown),
+            f"{audited.stored} checked, {audited.wrong} wrong, {audited.unknown} not judged",
+        ),
+        Finding(
+            "the ledger balances",
+            not audited.unbalanced,
+            audited.unbalanced or "issued = acknowledged + rejected + given up + in flight",
+        ),
     )
 
 

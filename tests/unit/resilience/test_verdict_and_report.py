@@ -80,6 +80,24 @@ def test_the_journal_tells_each_kill_with_its_repair() -> None:
     assert document["steady_states"]["during"]["mean_tps"] == 40
 
 
+def test_an_audit_without_an_attack_claims_no_healing() -> None:
+    proof = dataclasses.replace(_proof(kills=0, after_tps=1), repairs=[], recording=Recording())
+    assert "Proved: it lost nothing" in render(proof)
+    assert "healed and" not in render(proof)
+    assert [finding.name for finding in proof.verdict.findings] == [
+        "nothing acknowledged is lost",
+        "nothing is there twice",
+        "every answer is right",
+        "the ledger balances",
+    ]
+
+
+def test_what_fails_is_said_at_the_top_of_the_report() -> None:
+    page = render(_proof(audit=AuditResult(acknowledged=100, missing=1)))
+    assert "<b>Not so: nothing acknowledged is lost.</b> 100 acknowledged, 1 missing" in page
+    assert "Not so" not in render(_proof())
+
+
 def test_a_proof_without_kills_still_has_a_report() -> None:
     proof = dataclasses.replace(_proof(), repairs=[], recording=Recording())
     assert "No pod was killed" in render(proof)
