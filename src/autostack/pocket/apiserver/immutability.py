@@ -70,6 +70,20 @@ def errors(storage: str, new: Object, old: Object) -> Iterator[FieldError]:
         yield from _service_errors(new.get("spec", {}), old.get("spec", {}))
 
 
+def finalizer_errors(new: Object, old: Object) -> Iterator[FieldError]:
+    """What is being deleted gets no new finalizer, of whatever kind it is."""
+    metadata = old["metadata"]
+    fresh = set(new["metadata"].get("finalizers") or ()) - set(metadata.get("finalizers") or ())
+    if metadata.get("deletionTimestamp") and fresh:
+        listed = ", ".join(f'"{name}"' for name in sorted(fresh))
+        yield FieldError(
+            "metadata.finalizers",
+            "no new finalizers can be added if the object is being deleted, "
+            f"found new finalizers []string{{{listed}}}",
+            "Forbidden",
+        )
+
+
 def _service_errors(new: Object, old: Object) -> Iterator[FieldError]:
     before = old.get("clusterIP")
     if before and new.get("clusterIP") != before and "ExternalName" not in (new.get("type"), old.get("type")):

@@ -17,6 +17,8 @@ SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 GENERATED_NAME_LIMIT = 58
 # Written by the server; an update keeps the stored value whatever the client sends.
 SERVER_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+# Left out when empty, as Kubernetes writes them.
+OPTIONAL = ("annotations", "finalizers", "generateName", "labels", "ownerReferences")
 
 
 def now() -> str:
@@ -47,6 +49,9 @@ def claim_identity(call: Call, obj: Object) -> None:
         raise invalid(call.target, [missing])
     if not isinstance(metadata, dict):
         raise bad_request("metadata must be an object")
+    for field in OPTIONAL:
+        if field in metadata and not metadata[field]:
+            del metadata[field]
     given = metadata.get("namespace") or ""
     if not kind.namespaced:
         metadata.pop("namespace", None)

@@ -82,6 +82,8 @@ def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]
             call.warnings.extend(unimplemented.warnings(part))
         if old is not None:
             errors.extend(immutability.errors(call.kind.storage, new, old))
+    if old is not None:
+        errors.extend(immutability.finalizer_errors(new, old))
     reported = {(error.field, error.problem): error for error in errors}
     if reported:
         raise invalid(call.target, list(reported.values()))

@@ -1,6 +1,5 @@
-"""What must hold on any Kubernetes: run it on a real one with AUTOSTACK_TEST_KUBECONFIG and compare.
-
-Nothing here needs a node: objects are stored, checked and read, and no pod has to run.
+"""What must hold of objects on any Kubernetes: run it on a real one with AUTOSTACK_TEST_KUBECONFIG and
+compare. Nothing here needs a pod to run.
 """
 
 from __future__ import annotations

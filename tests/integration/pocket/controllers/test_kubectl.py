@@ -123,18 +123,6 @@ async def test_drain_waits_for_the_budget_and_then_empties_the_node(cluster: Htt
     await rolled_out(cluster)
 
 
-async def test_foreground_and_orphan_deletion(cluster: HttpsCluster) -> None:
-    await cluster.ok("apply", "-f", "-", stdin=DEPLOYMENT)
-    await rolled_out(cluster)
-    await cluster.ok("delete", "deploy", "web", "--cascade=orphan")
-    assert len((await read(cluster, "pods"))["items"]) == 3
-    await cluster.ok("apply", "-f", "-", stdin=DEPLOYMENT)  # adopts what was orphaned
-    await rolled_out(cluster)
-    assert len((await read(cluster, "rs"))["items"]) == 1
-    await cluster.ok("delete", "deploy", "web", "--cascade=foreground", "--timeout=30s")
-    assert (await read(cluster, "pods,rs"))["items"] == []
-
-
 async def test_a_cron_job_is_run_by_hand(cluster: HttpsCluster) -> None:
     await cluster.ok("create", "cronjob", "tick", "--image=busybox", "--schedule=0 0 1 1 *", "--", "true")
     await cluster.ok("create", "job", "now", "--from=cronjob/tick")
