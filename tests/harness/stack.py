@@ -118,14 +118,19 @@ class Stack:
         return done.stdout.strip()
 
     def push(self, clone: Path, message: str) -> Push:
-        """Commit everything and push it."""
-        self.git(clone, "pull", "-q", "--rebase", "--autostash", "origin", "main")
+        """Commit everything and push it; once more when the pipeline's own commit came in between."""
         self.git(clone, "commit", "-qam", message)
-        pushed = subprocess.run(
-            ["git", "push", "origin", "HEAD:main"],
-            cwd=clone, env=self.environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return Push(self.git(clone, "rev-parse", "HEAD"), pushed.stderr)
+
+        def pushed() -> str | None:
+            self.git(clone, "pull", "-q", "--rebase", "origin", "main")
+            done = subprocess.run(
+                ["git", "push", "origin", "HEAD:main"],
+                cwd=clone, env=self.environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            return done.stderr if done.returncode == 0 else None
+
+        said = eventually_sync(pushed, within_s=60, what="a push that is not overtaken")
+        return Push(self.git(clone, "rev-parse", "HEAD"), said or "")
 
     def versions(self, app: str) -> set[str]:
         """The versions of an application's pods that are ready and stay."""
