@@ -14,21 +14,25 @@ from lightkube.generic_resource import create_global_resource, create_namespaced
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 
 from autostack.errors import AutostackError
-from autostack.stack.documents import Document
+from autostack.stack.documents import Document, in_stages
 
 FIELD_MANAGER = "autostack"
+_DEFINITION = "CustomResourceDefinition"
 _ESTABLISHED_WITHIN_S = 30
 
 
 async def apply_all(client: AsyncClient, documents: Sequence[Document]) -> None:
-    """Apply in order; custom resources after their definitions are established. Raises AutostackError."""
-    definitions = [one for one in documents if one["kind"] == "CustomResourceDefinition"]
-    for definition in definitions:
-        _register(definition)
+    """Apply stage after stage, a stage's objects side by side; custom resources after their definitions are
+    established. Raises AutostackError.
+    """
     for document in documents:
-        await _apply(client, document)
-        if document in definitions:
-            await _established(client, document["metadata"]["name"])
+        if document["kind"] == _DEFINITION:
+            _register(document)
+    for stage in in_stages(documents):
+        done = await asyncio.gather(*(_apply(client, one) for one in stage), return_exceptions=True)
+        for failure in done:
+            if isinstance(failure, BaseException):
+                raise failure
 
 
 def _register(definition: Document) -> None:
@@ -44,6 +48,8 @@ async def _apply(client: AsyncClient, document: Document) -> None:
     try:
         obj: Any = from_dict(document)
         await client.apply(obj, field_manager=FIELD_MANAGER, force=True)
+        if document["kind"] == _DEFINITION:
+            await _established(client, document["metadata"]["name"])
     except LoadResourceError as error:
         raise AutostackError(f"{name}: its kind is unknown ({error})") from error
     except ApiError as error:

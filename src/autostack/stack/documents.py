@@ -1,4 +1,4 @@
-"""The objects that make a cluster ours, read from files, ordered, with values filled in."""
+"""The objects that make a cluster ours, read from files, in stages, with values filled in."""
 
 from __future__ import annotations
 
@@ -20,17 +20,25 @@ _BEFORE_PODS = (
 
 
 def read_documents(files: Sequence[Path], values: Mapping[str, str]) -> list[Document]:
-    """All documents of the files, `${NAME}` replaced by its value, in an order that can be applied."""
+    """All documents of the files, in their order, `${NAME}` replaced by its value."""
     documents: list[Document] = []
     for file in files:
         text = file.read_text()
         for name, value in values.items():
             text = text.replace("${" + name + "}", value)
         try:
-            documents += [document for document in yaml.safe_load_all(text) if document]
+            documents += [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
         except yaml.YAMLError as error:
             raise AutostackError(f"{file} is not YAML: {str(error)[:200]}") from error
-    return sorted(documents, key=lambda document: _rank(document["kind"]))
+    return documents
+
+
+def in_stages(documents: Sequence[Document]) -> list[list[Document]]:
+    """What can be applied side by side, stage after stage: each needs only what an earlier one has."""
+    stages: list[list[Document]] = [[], [], []]
+    for document in documents:
+        stages[_rank(document["kind"])].append(document)
+    return stages
 
 
 def _rank(kind: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
@@ -10,13 +11,13 @@ import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
 
-from autostack.stack.applications import ApplicationState, get_state
+from autostack.stack.applications import NAME, NAMESPACE, Application, ApplicationState, get_state
 from autostack.stack.errors import StepError
 from autostack.stack.ingress import Ingress
 from autostack.stack.status import list_workloads
 
 Say = Callable[[str], None]
-_LOOK_S = 0.1
+_LOOK_S, _LOOK_ANYWAY_S = 0.1, 0.5
 
 
 async def first_result(ingress: Ingress, *, within_s: float) -> str:
@@ -56,9 +57,27 @@ async def synced(client: AsyncClient, say: Say, *, within_s: float) -> str:
             last = now
         return None
 
-    return await _until(
-        look, within_s, "sync", lambda: f"the Application is not synced and ready ({last[:300]})"
-    )
+    changed = asyncio.Event()
+    watching = asyncio.create_task(_watch(client, changed), name="watch the Application")
+    try:
+        return await _until(
+            look,
+            within_s,
+            "sync",
+            lambda: f"the Application is not synced and ready ({last[:300]})",
+            changed=changed,
+        )
+    finally:
+        watching.cancel()
+
+
+async def _watch(client: AsyncClient, changed: asyncio.Event) -> None:
+    """Set `changed` at every change of the Application; a watch that breaks begins again."""
+    while True:
+        with contextlib.suppress(ApiError, httpx2.HTTPError):
+            async for _ in client.watch(Application, namespace=NAMESPACE, fields={"metadata.name": NAME}):
+                changed.set()
+        await asyncio.sleep(_LOOK_ANYWAY_S)
 
 
 async def _is_ready(client: AsyncClient, state: ApplicationState) -> bool:
@@ -66,21 +85,27 @@ async def _is_ready(client: AsyncClient, state: ApplicationState) -> bool:
     return done and all(one.complete for one in await list_workloads(client))
 
 
-def _words(state: ApplicationState | None) -> str:
-    if state is None:
-        return "no Application yet"
-    return f"{state.sync or 'Unknown'}, {state.health or 'Unknown'} {state.message}"
-
-
 async def _until(
-    look: Callable[[], Awaitable[str | None]], within_s: float, step: str, cause: Callable[[], str]
+    look: Callable[[], Awaitable[str | None]],
+    within_s: float,
+    step: str,
+    cause: Callable[[], str],
+    *,
+    changed: asyncio.Event | None = None,
 ) -> str:
+    """Look until there is an answer: at every change, and now and then anyway."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
+        if changed is not None:
+            changed.clear()
         found = await look()
         if found is not None:
             return found
-        await asyncio.sleep(_LOOK_S)
+        if changed is None:
+            await asyncio.sleep(_LOOK_S)
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _LOOK_ANYWAY_S)
     raise StepError(
         step,
         f"{cause()} within {within_s:g} s",

@@ -42,7 +42,7 @@ def manifests(settings: AddonSettings) -> Iterator[Object]:
     folder = files(__name__) / "manifests"
     names = ["local-path.yaml"] if settings.ingress_port is None else ["local-path.yaml", "traefik.yaml"]
     for name in names:
-        for obj in yaml.safe_load_all((folder / name).read_text()):
+        for obj in yaml.load_all((folder / name).read_text(), Loader=yaml.CSafeLoader):
             yield with_host_port(obj, settings.ingress_port) if obj["kind"] == "Deployment" else obj
 
 

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 
@@ -126,6 +127,13 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
+def _websockets(*arguments: Any, **settings: Any) -> asyncio.Protocol:
+    """Made at the first exec or port-forward: importing it takes a tenth of a cluster's start."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # noqa: PLC0415 - see above
+
+    return WSProtocol(*arguments, **settings)
+
+
 @asynccontextmanager
 async def serving(
     server: ApiServer, listener: socket.socket, known: Credentials
@@ -135,7 +143,7 @@ async def serving(
         HttpApi(server.core),
         loop="none",
         http="httptools",
-        ws="wsproto",
+        ws=cast("type[asyncio.Protocol]", _websockets),  # uvicorn only calls it
         lifespan="off",
         ssl_certfile=known.server_certificate,
         ssl_keyfile=known.server_key,
