@@ -86,9 +86,7 @@ EXTRA_SUBRESOURCES: dict[str, dict[str, Subresource]] = {
         "exec": Subresource("PodExecOptions", ("create", "get")),
         "log": Subresource("Pod", ("get",)),
         "portforward": Subresource("PodPortForwardOptions", ("create", "get")),
-        "proxy": Subresource("PodProxyOptions", ("create", "delete", "get", "patch", "update")),
     },
-    "services": {"proxy": Subresource("ServiceProxyOptions", ("create", "delete", "get", "patch", "update"))},
     "serviceaccounts": {"token": Subresource("TokenRequest", ("create",), "authentication.k8s.io/v1")},
     "namespaces": {"finalize": Subresource("Namespace", ("update",))},
 }

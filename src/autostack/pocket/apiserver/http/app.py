@@ -80,11 +80,12 @@ class HttpApi:
         core = self._core
         if place is None:
             return self._page(request)
-        if request.method == "GET" and place.subresource != "proxy" and request.flag("watch"):
+        if request.method == "GET" and request.flag("watch"):
             await stream(core, request, place, receive, send)
             return None
         if place.subresource in connect.HTTP_STREAMS:
-            return await connect.http(core, request, place, receive, send)
+            await connect.http(core, request, place, receive, send)
+            return None
         if request.method not in ("GET", "HEAD"):
             request.body = await read_body(receive, core.settings.body_limit_bytes)
         return await respond(core, request, place)

@@ -1,6 +1,4 @@
-"""Requests that reach into a pod: a log as a stream, a proxied request, and the WebSockets of exec, attach
-and port-forward.
-"""
+"""Requests that reach into a pod: a log as a stream, and the WebSockets of exec, attach and port-forward."""
 
 from __future__ import annotations
 
@@ -11,30 +9,26 @@ from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.http.objects import call_of
 from autostack.pocket.apiserver.http.paths import Place, verb_of
-from autostack.pocket.apiserver.http.request import Receive, Request, Send, read_body
-from autostack.pocket.apiserver.http.response import Response, warning_headers
+from autostack.pocket.apiserver.http.request import Receive, Request, Send
+from autostack.pocket.apiserver.http.response import warning_headers
 from autostack.pocket.apiserver.http.websocket import WebSocket
-from autostack.pocket.apiserver.subresources import execution, log, portforward, proxy
+from autostack.pocket.apiserver.subresources import execution, log, portforward
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.errors import bad_request
 
-HTTP_STREAMS = ("attach", "exec", "log", "portforward", "proxy")
+HTTP_STREAMS = ("attach", "exec", "log", "portforward")
 WEBSOCKETS = ("attach", "exec", "portforward")
 
 
-async def http(core: Core, request: Request, place: Place, receive: Receive, send: Send) -> Response | None:
-    """Serve log and proxy; tell a client that wants exec without WebSockets what is missing."""
+async def http(core: Core, request: Request, place: Place, receive: Receive, send: Send) -> None:
+    """Serve a log; tell a client that wants exec without WebSockets what is missing."""
     call = call_of(core, request, place, verb_of(request.method, place, watch=False))
-    if place.subresource == "proxy":
-        request.body = await read_body(receive, core.settings.body_limit_bytes)
-        return await proxy.forward(core, call, request, place.rest)
     if place.subresource != "log":
         get(core, call)
         raise bad_request(
             f"pods/{place.subresource} needs an upgrade to a WebSocket; SPDY without one is not served"
         )
     await _stream_log(call, log.read(core, call, request), receive, send)
-    return None
 
 
 async def _stream_log(call: Call, chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:

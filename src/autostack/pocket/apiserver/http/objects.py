@@ -40,7 +40,6 @@ RETURN_DELETED = (
     "services",
     "storageclasses.storage.k8s.io",
 )
-CONNECT = ("attach", "exec", "log", "portforward", "proxy")
 
 
 def call_of(core: Core, request: Request, place: Place, verb: str) -> Call:

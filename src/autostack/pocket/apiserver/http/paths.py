@@ -12,7 +12,7 @@ NAMESPACE_PARTS = ("status", "finalize")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a path names; `rest` is what follows a proxy subresource."""
+    """What a path names."""
 
     group: str
     version: str
@@ -20,11 +20,10 @@ class Place:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
-    rest: str = ""
 
 
 def parse(path: str) -> Place | None:
-    """The place, or None when the path is not below a group version."""
+    """The place, or None when the path is not below a group version, or is deeper than a subresource."""
     parts = [unquote(part) for part in path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) >= 3:
         group, version, rest = "", parts[1], parts[2:]
@@ -35,8 +34,10 @@ def parse(path: str) -> Place | None:
     namespace = ""
     if rest[0] == "namespaces" and len(rest) >= 3 and not (len(rest) == 3 and rest[2] in NAMESPACE_PARTS):
         namespace, rest = rest[1], rest[2:]
+    if len(rest) > 3:
+        return None
     padded = [*rest, "", ""]
-    return Place(group, version, padded[0], namespace, padded[1], padded[2], "/".join(rest[3:]))
+    return Place(group, version, padded[0], namespace, padded[1], padded[2])
 
 
 def verb_of(method: str, place: Place, *, watch: bool) -> str:
