@@ -218,12 +218,14 @@ class ReleaseGuard:
             return
         for watch in watches:
             watch.over = True
-        if made:
-            REVERTS.labels(app.name).inc()
-            await events.record(
-                self._world.api, obj, "ReleaseReverted", f"{names}; reverted by {made}", warning=True
-            )
-            self._announce(app.source.repo_url)
+        if not made:
+            left = f"{names}; its commit was reverted once, so this time it is left to you"
+            await events.record(self._world.api, obj, "ReleaseLeft", left, warning=True)
+            return
+        REVERTS.labels(app.name).inc()
+        text = f"{names}; reverted by {made}"
+        await events.record(self._world.api, obj, "ReleaseReverted", text, warning=True)
+        self._announce(app.source.repo_url)
 
 
 def _deployed(obj: Object) -> list[str]:
