@@ -22,7 +22,7 @@ from result_node.walks import Statement
 
 Row = asyncpg.Record
 
-_LOOK_EVERY_S = 1.0
+_LOOK_EVERY_S, _LOOK_AWAY_S = 1.0, 0.25
 _AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -74,7 +74,7 @@ class Database:
     async def keep_looking(self) -> None:
         """Find out, until cancelled, whether the database can be asked."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S if self.away is None else _LOOK_AWAY_S)
             await self._look()
 
     async def fetch(self, statement: Statement) -> list[Row]:
