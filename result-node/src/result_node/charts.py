@@ -139,6 +139,8 @@ def short_number(value: float) -> str:
     for limit, divisor, unit in ((1e3, 1.0, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M"), (1e12, 1e9, "G")):
         if abs(value) < limit * 0.9995:
             scaled = value / divisor
+            if 0.005 <= abs(scaled) < 0.995:
+                return f"{scaled:.2f}".rstrip("0") + unit
             whole = scaled >= 100 or abs(scaled - round(scaled)) < 0.05
             return f"{scaled:.{0 if whole else 1}f}{unit}"
     return f"{value:.1e}"

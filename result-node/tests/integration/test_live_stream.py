@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import asyncpg
 import httpx
-import pytest
 from harness.result_server import result_server
 from harness.stored_rows import NewRow, ResultsDatabase, position_id, store
 from harness.waiting import eventually
@@ -161,10 +160,10 @@ async def test_drain_ends_streams_at_once(database: ResultsDatabase) -> None:
         await stopping
 
 
-@pytest.mark.parametrize("value", ["junk", "WyJ0IiwiMCIsIjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwIiwiIl0"])
-async def test_an_event_id_that_is_none_is_refused(client: httpx.AsyncClient, value: str) -> None:
-    assert (await client.get(STREAM, headers={"Last-Event-ID": value})).status_code == 422
-    assert (await client.get(f"{STREAM}?after={value}")).status_code == 422
+async def test_an_event_id_that_is_none_is_refused(client: httpx.AsyncClient) -> None:
+    for value in ("junk", "WyJ0IiwiMCIsIjAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwIiwiIl0"):
+        assert (await client.get(STREAM, headers={"Last-Event-ID": value})).status_code == 422
+        assert (await client.get(f"{STREAM}?after={value}")).status_code == 422
 
 
 async def test_streams_beyond_the_limit_are_told_to_come_back(database: ResultsDatabase) -> None:

@@ -91,7 +91,17 @@ def test_bars_are_stacked_without_overlap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(0, "0"), (0.8, "0.8"), (950, "950"), (1234, "1.2k"), (3.4e6, "3.4M"), (999.9, "1k")]
+    ("number", "text"),
+    [
+        (0, "0"),
+        (0.8, "0.8"),
+        (0.25, "0.25"),
+        (0.004, "0"),
+        (950, "950"),
+        (1234, "1.2k"),
+        (3.4e6, "3.4M"),
+        (999.9, "1k"),
+    ],
 )
 def test_numbers_are_short(number: float, text: str) -> None:
     assert short_number(number) == text

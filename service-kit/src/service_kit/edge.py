@@ -72,8 +72,13 @@ class Edge:
 
 
 def too_large(limit_bytes: int) -> ProblemError:
-    """The refusal of a body."""
-    return ProblemError(413, "body-too-large", f"the body is larger than the limit of {limit_bytes} bytes")
+    """The refusal of a body; its position is that of the first byte too many."""
+    detail = (
+        f"the body is larger than the limit of {limit_bytes} bytes; it is cut off at byte {limit_bytes + 1}"
+    )
+    return ProblemError(
+        413, "body-too-large", detail, limit="body", allowed=limit_bytes, position=limit_bytes + 1
+    )
 
 
 def announced_length(scope: Scope) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,7 +16,7 @@ from harness.waiting import eventually
 from service_kit.problem_id import decode_position
 from traffic_sender.balancing import Address
 from traffic_sender.engine import Engine, Plan
-from traffic_sender.flight import Limits
+from traffic_sender.flight import Flight, Limits
 from traffic_sender.ledger import acknowledged_in
 from traffic_sender.ledger_file import Figures, read_ledger
 from traffic_sender.problems import DEFAULT_WEIGHTS, Mix
@@ -101,6 +102,8 @@ async def test_a_slow_worker_does_not_close_the_loop(workers: Workers) -> None:
     assert figures.given_up_by_reason["deadline"] == 300
     assert worker.calls <= 50 * 2
     audit(engine, worker)
+    gc.collect()
+    assert not any(isinstance(thing, Flight) for thing in gc.get_objects())  # nothing given up is kept
 
 
 async def test_a_server_that_closes_connections_at_the_worst_moment_costs_nothing(workers: Workers) -> None:

@@ -1,4 +1,8 @@
-"""Schemathesis against a running worker, from its own OpenAPI: no 5xx, nothing outside the schema."""
+"""Schemathesis against a running worker, from its own OpenAPI: no 5xx, nothing outside the schema.
+
+That what fits the schema is also accepted is not checked: which texts are expressions is a grammar with
+nested parentheses, which no JSON schema can say, and an id must be of the present.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ async def test_the_api_keeps_to_its_document(postgres_server: PostgresServer, tm
             [
                 Path(sys.executable).with_name("schemathesis"), "run", f"{worker.url}/openapi.json",
                 "--checks", ",".join(CHECKS),
-                "--max-examples", "100", "--seed", "7", "--no-color", "--mode", "all",
+                "--max-examples", "40", "--seed", "7", "--no-color", "--mode", "all",
             ],
             capture_output=True, text=True, check=False, cwd=tmp_path,
         )  # fmt: skip

@@ -6,6 +6,8 @@ test.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,17 @@ def test_what_is_too_dear_is_refused_by_a_named_limit(name: str) -> None:
         solve(DEAR[name])
     assert caught.value.limit
     assert caught.value.allowed > 0
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_dear_expressions_take_under_20_ms(name: str) -> None:
+    """The thread's own processor time, best of three, so that the machine's other work does not count."""
+    took_s = []
+    for _ in range(3):
+        began_s = time.thread_time()
+        outcome(DEAR[name])
+        took_s.append(time.thread_time() - began_s)
+    assert min(took_s) < 0.02
 
 
 def test_nothing_is_computed_for_a_text_that_is_too_long_or_deep() -> None:

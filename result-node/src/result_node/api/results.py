@@ -114,7 +114,9 @@ def result_routes(reader: Reader) -> APIRouter:
     )
     async def stream(
         after: Annotated[Cursor | None, Query(description="begin behind this event id")] = None,
-        last_event_id: Annotated[Cursor | None, Header()] = None,
+        last_event_id: Annotated[
+            Cursor | None, Header(description="the same, as a browser sends it when it reconnects")
+        ] = None,
     ) -> Response:
         refuse_when_full(reader)
         position = await starting_position(reader, after, last_event_id)

@@ -20,7 +20,7 @@ from result_node.settings import ResultSettings
 THEMES = ("auto", "light", "dark")
 
 _SHOWN_CAP = 160
-_NAME_CAP = 18
+_NAME_CAP = 17
 
 
 class Renderer:
