@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from autostack.pipeline.errors import GitError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.places import BRANCH, Places
 
-_FAN_OUT = 2  # a loose object is in a folder named by the first two digits of its id
+_UPLOAD = "--upload-pack=git -c pack.window=0 -c pack.compression=0 upload-pack"
+"""Loose objects are taken as they are: on one machine no size is worth the time that packing well takes."""
 _SETTINGS = {
     "receive.denyDeletes": "true",
     "gc.auto": "0",
@@ -46,31 +45,16 @@ def create_origin(checkout: Path, places: Places) -> Repository:
         head = source.commit("HEAD")
         source.run("init", "--quiet", "--bare", f"--initial-branch={BRANCH}", str(fresh))
         made = Repository(fresh)
-        _take_objects(source, made, head)
-        made.run("update-ref", f"refs/heads/{BRANCH}", head)
+        made.run(
+            "fetch", "--quiet", "--no-tags", _UPLOAD, str(checkout.resolve()), f"HEAD:refs/heads/{BRANCH}"
+        )
+        made.commit(head)
         fresh.rename(places.origin)
     origin = Repository(places.origin)
     for name, value in _SETTINGS.items():
         origin.run("config", name, value)
     install_hook(places)
     return origin
-
-
-def _take_objects(source: Repository, made: Repository, head: str) -> None:
-    """All that `head` needs: by linking the checkout's packs and objects, which never change, in a moment, or
-    where that gives no complete history (another file system, a shallow or partial checkout), by fetching.
-    """
-    objects = Path(source.text("rev-parse", "--path-format=absolute", "--git-path", "objects"))
-    try:
-        for folder in objects.iterdir():
-            if folder.name == "pack" or len(folder.name) == _FAN_OUT:
-                target = made.path / "objects" / folder.name
-                target.mkdir(exist_ok=True)
-                for entry in os.scandir(folder):
-                    os.link(entry.path, target / entry.name)
-        made.run("rev-list", "--objects", "--quiet", head)
-    except (OSError, GitError):
-        made.run("fetch", "--quiet", "--no-tags", str(source.path.resolve()), head)
 
 
 def install_hook(places: Places) -> None:

@@ -29,10 +29,25 @@ async def apply_all(client: AsyncClient, documents: Sequence[Document]) -> None:
         if document["kind"] == _DEFINITION:
             _register(document)
     for stage in in_stages(documents):
-        done = await asyncio.gather(*(_apply(client, one) for one in stage), return_exceptions=True)
+        objects: dict[tuple[str, str, str], list[Document]] = {}
+        for document in stage:  # several files may have one Namespace: its applies go one after the other
+            objects.setdefault(_identity(document), []).append(document)
+        done = await asyncio.gather(
+            *(_apply_each(client, one) for one in objects.values()), return_exceptions=True
+        )
         for failure in done:
             if isinstance(failure, BaseException):
                 raise failure
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    metadata = document["metadata"]
+    return document["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+async def _apply_each(client: AsyncClient, documents: Sequence[Document]) -> None:
+    for document in documents:
+        await _apply(client, document)
 
 
 def _register(definition: Document) -> None:

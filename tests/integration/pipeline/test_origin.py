@@ -31,7 +31,7 @@ def test_the_origin_has_the_checkouts_head_as_main_however_that_is_kept(
     origin.run("fsck", "--full", "--strict")
 
 
-def test_objects_that_the_checkout_borrows_are_fetched(checkout: Checkout, tmp_path: Path) -> None:
+def test_objects_that_the_checkout_borrows_are_in_the_origin(checkout: Checkout, tmp_path: Path) -> None:
     borrowing = tmp_path / "borrowing"
     checkout.repository.run("clone", "--quiet", "--shared", str(checkout.folder), str(borrowing))
     origin = origin_of(borrowing, tmp_path)

@@ -60,6 +60,7 @@ async def test_objects_of_new_kinds_may_stand_before_their_definitions_and_names
         definition("books", "Book"),
         definition("maps", "Map"),
         namespace,
+        namespace,
     ]
     for _ in range(2):  # doing it again changes nothing
         await apply_all(client, documents)

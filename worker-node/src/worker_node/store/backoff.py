@@ -6,7 +6,7 @@ from __future__ import annotations
 
 FIRST_S = 0.05
 LARGEST_S = 0.5
-"""A database that is back is used within this; so few connections, tried twice a second, do not weigh on it."""
+"""A database that is back is used within this; a few connections tried twice a second do not weigh on it."""
 
 
 def backoff_s(attempt: int, random: float) -> float:
