@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -174,3 +175,13 @@ def test_kills_at_random_moments_leave_neither_strays_nor_gaps(places: ClusterPl
             return len(listed) == len(pods(places)) == lifecycle.status(places).sandboxes == replicas
 
         eventually_sync(settled, within_s=60, what=f"{replicas} pods, each with one sandbox")
+
+
+def test_a_control_plane_opens_as_many_files_as_the_machine_lets_it() -> None:
+    program = (
+        "import resource; from autostack.pocket.cluster.control_plane import allow_many_files;"
+        "allow_many_files(); print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    limited = ["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh", sys.executable, "-c", program]
+    soft, hard = map(int, subprocess.run(limited, capture_output=True, text=True, check=True).stdout.split())
+    assert soft == min(hard, 65_536)

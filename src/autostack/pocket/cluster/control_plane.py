@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Coroutine
@@ -39,6 +40,7 @@ from autostack.pocket.store.sqlite import SqliteJournal
 log = logging.getLogger(__name__)
 
 STOP_PODS_AT_MOST_S = 30.0
+MOST_FILES = 65_536
 
 
 def hold_lock(places: ClusterPlaces) -> int:
@@ -154,6 +156,16 @@ def write_state(places: ClusterPlaces, *, ready: bool) -> None:
     fresh.replace(places.state)
 
 
+def allow_many_files() -> None:
+    """Open as many files as the machine lets us: each watcher is one and each container two, and the usual
+    limit is 1,024. The service proxy and the pods inherit it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main(arguments: list[str]) -> int:
     """`python -m autostack.pocket.cluster HOME NAME`"""
     import uvloop  # noqa: PLC0415 - only this process needs it
@@ -161,6 +173,7 @@ def main(arguments: list[str]) -> int:
     home, name = arguments
     places = ClusterPlaces(Path(home), name)
     log_to_stderr()
+    allow_many_files()
     try:
         hold_lock(places)
         write_state(places, ready=False)
