@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from autostack.pipeline.errors import PipelineError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.places import BRANCH, Places
 
@@ -35,7 +36,7 @@ def create_origin(checkout: Path, places: Places) -> Repository:
     """The origin of a cluster, made from the checkout's HEAD unless it is there already; idempotent.
 
     It is complete or absent: it is put together aside and renamed. The hook is written anew each time, since
-    the environment that it names may have moved.
+    the environment that it names may have moved. Raises PipelineError for a shallow clone.
     """
     if not places.origin.exists():
         fresh = places.origin.with_name("origin.git.new")
@@ -43,6 +44,11 @@ def create_origin(checkout: Path, places: Places) -> Repository:
         places.cluster.mkdir(parents=True, exist_ok=True, mode=0o700)
         source = Repository(checkout)
         head = source.commit("HEAD")
+        if source.text("rev-parse", "--is-shallow-repository") == "true":
+            raise PipelineError(
+                f"{checkout} is a shallow clone, and an origin needs its whole history; `git fetch --unshallow`"
+                " completes it"
+            )
         source.run("init", "--quiet", "--bare", f"--initial-branch={BRANCH}", str(fresh))
         made = Repository(fresh)
         made.run(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from .conftest import Checkout
 
+from autostack.pipeline.errors import PipelineError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.origin import create_origin
 from autostack.pipeline.places import Places
@@ -40,13 +41,12 @@ def test_objects_that_the_checkout_borrows_are_in_the_origin(checkout: Checkout,
     origin.run("fsck", "--full", "--strict")
 
 
-@pytest.mark.parametrize("depth", ["1", "2"])
-def test_a_shallow_checkout_gives_an_origin_as_well(checkout: Checkout, tmp_path: Path, depth: str) -> None:
+def test_a_shallow_checkout_is_refused_with_what_to_do(checkout: Checkout, tmp_path: Path) -> None:
     checkout.write("later.txt", "1\n")
-    head = checkout.commit("Go on")
+    checkout.commit("Go on")
     shallow = tmp_path / "shallow"
-    url = f"file://{checkout.folder}"
-    checkout.repository.run("clone", "--quiet", "--depth", depth, url, str(shallow))
-    origin = origin_of(shallow, tmp_path)
-    assert origin.commit("refs/heads/main") == head
-    assert origin.tree("main").keys() == checkout.repository.tree("main").keys()
+    checkout.repository.run("clone", "--quiet", "--depth", "1", f"file://{checkout.folder}", str(shallow))
+    with pytest.raises(PipelineError, match="git fetch --unshallow"):
+        origin_of(shallow, tmp_path)
+    Repository(shallow).run("fetch", "--quiet", "--unshallow")
+    assert origin_of(shallow, tmp_path).tree("main").keys() == checkout.repository.tree("main").keys()
