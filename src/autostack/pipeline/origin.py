@@ -46,8 +46,8 @@ def create_origin(checkout: Path, places: Places) -> Repository:
         head = source.commit("HEAD")
         if source.text("rev-parse", "--is-shallow-repository") == "true":
             raise PipelineError(
-                f"{checkout} is a shallow clone, and an origin needs its whole history; `git fetch --unshallow`"
-                " completes it"
+                f"{checkout} is a shallow clone, and an origin needs its whole history;"
+                " `git fetch --unshallow` completes it"
             )
         source.run("init", "--quiet", "--bare", f"--initial-branch={BRANCH}", str(fresh))
         made = Repository(fresh)

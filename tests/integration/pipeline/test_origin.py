@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from .conftest import Checkout
 
 from autostack.pipeline.errors import PipelineError
 from autostack.pipeline.git import Repository
 from autostack.pipeline.origin import create_origin
 from autostack.pipeline.places import Places
+
+from .conftest import Checkout
 
 
 def origin_of(checkout: Path, tmp_path: Path) -> Repository:
