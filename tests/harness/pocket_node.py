@@ -19,7 +19,8 @@ from autostack.pocket.errors import ApiError
 from autostack.pocket.images.images import Images
 from autostack.pocket.kubelet.kubelet import Kubelet
 from autostack.pocket.kubelet.node import NodeSettings
-from autostack.pocket.store.journal import MemoryJournal
+from autostack.pocket.store.errors import UnavailableError
+from autostack.pocket.store.journal import MemoryJournal, Row
 from harness.waiting import eventually
 
 Object = dict[str, Any]
@@ -38,10 +39,25 @@ def pod_object(name: str, *command: str, **container: Any) -> Object:
     }
 
 
+class FillableJournal(MemoryJournal):
+    """Refuses every write while it is `full`, as a disk does."""
+
+    full = False
+    refused = 0
+
+    def append(self, batch: list[Row]) -> None:
+        """Keep the rows, or none."""
+        if self.full:
+            self.refused += 1
+            raise UnavailableError("no space left on device")
+        super().append(batch)
+
+
 @dataclass
 class PocketNode:
     """One node; `restart` ends and begins the kubelet while the pods stay, as a crash does."""
 
+    journal: FillableJournal
     server: ApiServer
     folder: Path
     network: IPv4Network
@@ -56,7 +72,8 @@ class PocketNode:
         """An empty cluster with one node."""
         network = IPv4Network(f"127.{170 + secrets.randbelow(9)}.{secrets.randbelow(256)}.0/24")
         folder = Path(tempfile.mkdtemp(prefix="autostack-node-"))
-        node = cls(await ApiServer.open(MemoryJournal()), folder, network)
+        journal = FillableJournal()
+        node = cls(journal, await ApiServer.open(journal), folder, network)
         await node.begin()
         return node
 

@@ -142,6 +142,39 @@ async def test_a_forced_deletion_ends_the_program_too(node: PocketNode) -> None:
     await eventually(ended, what="end of the program")
 
 
+async def test_a_second_deletion_with_less_time_shortens_the_first_even_in_its_hook(node: PocketNode) -> None:
+    pod = pod_object("stubborn", "trap '' TERM; while :; do sleep 0.05; done")
+    pod["spec"]["terminationGracePeriodSeconds"] = 600
+    pod["spec"]["containers"][0]["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", "600"]}}}
+    await node.create(pod)
+    await node.ready("stubborn")
+    await _delete(node, "stubborn")
+    await node.until_event("stubborn", "Killing")
+    await _delete(node, "stubborn", grace_period_s=1)
+    await node.gone("stubborn")
+
+
+async def test_a_pod_that_ends_while_nothing_can_be_written_goes_when_it_can(node: PocketNode) -> None:
+    await node.end()
+    node.retry_s = 0.1
+    await node.begin()
+    waits = "until [ -e /tmp/go ]; do sleep 0.02; done; exit 0"
+    await node.create(pod_object("late", f"trap '{waits}' TERM; while :; do sleep 0.05; done"))
+    await node.ready("late")
+    await _delete(node, "late")
+    await node.until_event("late", "Killing")
+    node.journal.full = True
+    pid = program(node, "late")
+    next((node.folder / "node" / "pods").glob("*/containers/main/0/tmp")).joinpath("go").touch()
+
+    async def ended_and_refused() -> bool:
+        return not _runs(pid) and node.journal.refused > 2
+
+    await eventually(ended_and_refused, what="goodbyes that were refused")
+    node.journal.full = False
+    await node.gone("late")
+
+
 async def test_pre_stop_runs_before_sigterm_and_post_start_after_the_start(node: PocketNode) -> None:
     pod = pod_object("hooks", "trap 'echo term; sleep 0.1; exit 0' TERM; while :; do sleep 0.05; done")
     pod["spec"]["containers"][0]["lifecycle"] = {

@@ -55,6 +55,33 @@ async def test_a_config_map_is_files_and_changes_reach_a_running_pod(node: Pocke
     await eventually(changed, what="the new content")
 
 
+async def test_files_that_could_not_be_written_once_are_written_with_the_next_change(
+    node: PocketNode,
+) -> None:
+    await node.create(config_map("settings", a="1"))
+    await node.create(mounted("reader", SLEEPS, {"configMap": {"name": "settings"}}))
+    await node.ready("reader")
+    in_the_way = next((node.folder / "node" / "pods").glob("*/volumes/v/..data")).with_name("..data_tmp")
+    in_the_way.mkdir()
+
+    async def set_to(text: str) -> None:
+        await node.cluster.client.patch(CONFIG_MAP.resource, "settings", {"data": {"a": text}}, "default")
+
+    async def failed() -> bool:
+        files = [entry / "a" for entry in in_the_way.parent.iterdir() if entry.name.startswith("..")]
+        return "2" in [file.read_text() for file in files if file.exists()]  # and they are not shown
+
+    await set_to("2")
+    await eventually(failed, what="an attempt to write the files")
+    in_the_way.rmdir()
+    await set_to("3")
+
+    async def changed() -> bool:
+        return await node.exec("reader", "cat", "/v/a") == (0, "3")
+
+    await eventually(changed, what="the newest content")
+
+
 async def test_a_secret_has_its_mode_items_and_is_read_only(node: PocketNode) -> None:
     await node.create(secret("keys", user="me", password="deep"))
     volume = {

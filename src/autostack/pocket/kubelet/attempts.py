@@ -87,15 +87,19 @@ def attempts(container: Path) -> list[Attempt]:
 
 
 def next_attempt(container: Path) -> Attempt:
-    """A folder for another run; older ones than the last are removed."""
+    """A folder for another run; older ones than the last are removed. After OSError there is no new one."""
     known = attempts(container)
     for old in known[: 1 - KEPT] if len(known) >= KEPT else []:
         shutil.rmtree(old.folder, ignore_errors=True)
     fresh = Attempt(container / str(known[-1].number + 1 if known else 0))
-    for name in ("root", "tmp"):
-        (fresh.folder / name).mkdir(parents=True)
-    (fresh.folder / "tmp").chmod(0o1777)
-    (fresh.folder / "termination").touch()
+    try:
+        for name in ("root", "tmp"):
+            (fresh.folder / name).mkdir(parents=True)
+        (fresh.folder / "tmp").chmod(0o1777)
+        (fresh.folder / "termination").touch()
+    except OSError:
+        shutil.rmtree(fresh.folder, ignore_errors=True)
+        raise
     return fresh
 
 

@@ -44,6 +44,8 @@ async def check(
     except TimeoutError:
         what = "command" if "exec" in action else "check"
         raise CheckFailed(f"{what} timed out after {timeout_s:g}s") from None
+    except (OSError, ValueError, OverflowError) as error:  # e.g. a host that no name can be
+        raise CheckFailed(str(error)) from error
 
 
 async def _exec(action: Mapping[str, Any], target: Target | None) -> None:
@@ -97,6 +99,8 @@ async def _http(action: Mapping[str, Any], container: Object, pod_ip: str) -> No
         if not 200 <= int(status[1]) < 400:
             raise CheckFailed(f"HTTP probe failed with statuscode: {status[1]}")
         await reader.read(_BODY_BYTES)
+    except ValueError as error:  # a line without end, or words that no request can have
+        raise CheckFailed(f'Get "{url}": the answer is not HTTP') from error
     except OSError as error:
         raise CheckFailed(f'Get "{url}": {error.strerror or error}') from error
     finally:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import time
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,9 @@ from autostack.pocket.kubelet.pulling import pulled
 from autostack.pocket.kubelet.restarts import Backoff, restarts
 from autostack.pocket.kubelet.starting import PodSide, start_attempt
 from autostack.pocket.kubelet.status import ContainerView, Ended
+from autostack.pocket.kubelet.supervision import kept_up
+
+log = logging.getLogger(__name__)
 
 CONFIG_RETRY_S = 10.0
 HOOK_TIMEOUT_S = 3600.0
@@ -50,6 +55,8 @@ class Container:
         self._backoff = Backoff()
         self._process: sandboxes.Process | None = None
         self._killing: asyncio.Task[None] | None = None
+        self._kill_by = 0.0
+        self._patience: asyncio.Timeout | None = None
         self._stopping = False
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[Any] | None = None
@@ -84,7 +91,11 @@ class Container:
         return Target(self._process.child_pid, started.environment, started.working_dir, files)
 
     def recall(self, running: dict[Path, int]) -> None:
-        """Take up what an earlier process of ours left of this container; call once, before `run`."""
+        """Take up what runs or ran of this container without our watching it; call before `run`."""
+        self._process = None
+        if self._killing is not None:
+            self._killing.cancel()
+            self._killing = None
         known = attempts(self.folder)
         if not known:
             return
@@ -124,6 +135,8 @@ class Container:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
+            if self._task is not None:
+                self._task.uncancel()
             return self.view.ended
 
     async def _wait_before_restart(self, ended: Ended) -> None:
@@ -172,7 +185,7 @@ class Container:
         self.attempt = attempts(self.folder)[-1]
         now = time.time()
         ended = Ended(ending.START_ERROR, "StartError", now, now, message[: ending.MESSAGE_BYTES])
-        self.attempt.write_ended(ended)
+        self._record(self.attempt, ended)
         self.pod.event("Warning", "Failed", f"Error: {message}")
         self.show(waiting=None, running_since=None, ended=ended, restarts=self.attempt.number)
         return ended
@@ -190,7 +203,8 @@ class Container:
 
     async def _supervise(self, process: sandboxes.Process) -> Ended:
         """From the start to the end of the program."""
-        probing = asyncio.create_task(self._look_after(), name=f"probes-{self.name}")
+        attending = kept_up(self.pod, f"probes of {self.name}", self._look_after)
+        probing = asyncio.create_task(attending, name=f"probes-{self.name}")
         try:
             code = await asyncio.shield(process.ended)
         finally:
@@ -231,8 +245,15 @@ class Container:
         self.oom_by_us = False
         if groups:
             groups.remove(self.group)
-        self.attempt.write_ended(ended)
+        self._record(self.attempt, ended)
         return ended
+
+    def _record(self, attempt: Attempt, ended: Ended) -> None:
+        try:
+            attempt.write_ended(ended)
+        except OSError as error:  # e.g. the disk is full: bwrap's status tells a later kubelet the exit code
+            log.warning("end of a container not recorded", extra={"attempt": str(attempt.folder),
+                                                                  "error": str(error)})  # fmt: skip
 
     async def _look_after(self) -> None:
         """The postStart hook, then the probes, for as long as the program runs."""
@@ -282,20 +303,36 @@ class Container:
         process = self._process
         if process is None:
             return
-        deadline = time.monotonic() + grace_s
+        self._kill_by = asyncio.get_running_loop().time() + grace_s
         hook = (self.spec.get("lifecycle") or {}).get("preStop")
         if hook and grace_s > 0:
             try:
-                await self._hook(hook, grace_s)
-            except CheckFailed as failure:
-                self.pod.event("Warning", "FailedPreStopHook", f"PreStopHook failed: {failure}")
+                await self._in_time(self._hook(hook, grace_s))
+            except (CheckFailed, TimeoutError) as failure:
+                why = str(failure) or "the grace period is over"
+                self.pod.event("Warning", "FailedPreStopHook", f"PreStopHook failed: {why}")
         process.signal(self._stop_signal())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
-                await asyncio.shield(process.ended)
+            await self._in_time(asyncio.shield(process.ended))
         if not process.ended.done():
             process.signal(signal.SIGKILL)
             await asyncio.shield(process.ended)
+
+    async def _in_time(self, work: Awaitable[object]) -> None:
+        """Wait for it until the program is to be killed, which `shorten` may bring forward."""
+        try:
+            async with asyncio.timeout_at(self._kill_by) as self._patience:
+                await work
+        finally:
+            self._patience = None
+
+    def shorten(self, grace_s: float) -> None:
+        """Give a program that is being ended less time, if this is less than it has."""
+        kill_by = asyncio.get_running_loop().time() + grace_s
+        if kill_by < self._kill_by:
+            self._kill_by = kill_by
+            if self._patience is not None and not self._patience.expired():
+                self._patience.reschedule(kill_by)
 
     def _stop_signal(self) -> int:
         wanted = (self.spec.get("lifecycle") or {}).get("stopSignal")
@@ -311,22 +348,26 @@ class Container:
 
     def hurry(self) -> None:
         """No more grace: the program is killed now."""
+        self.shorten(0)
         if self._process is not None:
             self._process.signal(signal.SIGKILL)
 
     async def stop(self, grace_s: float) -> None:
-        """End it for good within the grace period; a second call with less time shortens it."""
+        """End it for good within the grace period; if it is being ended already, the shorter one holds."""
         self._stopping = True
         async with self._starting:
+            if self._process is not None and self._process.is_unwatched:
+                self.recall(sandboxes.running_sandboxes(self.pod.node.settings.pods))
             process = self._process
         if process is None:
             if self._task is not None and not self._task.done():
                 self._task.cancel()
             return
-        self.pod.event("Normal", "Killing", f"Stopping container {self.name}")
-        if self._killing is not None:
-            self._killing.cancel()
-        self._killing = asyncio.create_task(self._kill(grace_s), name=f"kill-{self.name}")
-        await asyncio.gather(self._killing, return_exceptions=True)
+        if self._killing is None:
+            self.pod.event("Normal", "Killing", f"Stopping container {self.name}")
+            self._killing = asyncio.create_task(self._kill(grace_s), name=f"kill-{self.name}")
+        else:
+            self.shorten(grace_s)
+        await asyncio.wait([self._killing])
         if self._task is not None:
             await asyncio.wait([self._task])

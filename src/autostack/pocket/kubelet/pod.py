@@ -29,13 +29,14 @@ from autostack.pocket.kubelet.fields import shortfalls
 from autostack.pocket.kubelet.hosts import DOMAIN, hosts_text
 from autostack.pocket.kubelet.node import Node
 from autostack.pocket.kubelet.pod_volumes import PodVolumes
+from autostack.pocket.kubelet.process import running_sandboxes
 from autostack.pocket.kubelet.sandbox import POD_FOLDER, Mount
 from autostack.pocket.kubelet.status import PodView, pod_status
+from autostack.pocket.kubelet.supervision import kept_up
 from autostack.pocket.kubelet.volumes import forget_volumes
 
 log = logging.getLogger(__name__)
 
-MOUNT_RETRY_S = 10.0
 LOOK_AGAIN_S = 60.0
 SHOW_CREATING_AFTER_S = 0.2
 STATUS_RETRY_S = 0.5
@@ -63,6 +64,8 @@ class Pod:
         self._dirty = asyncio.Event()
         self._doomed = asyncio.Event()
         self._vanished = False
+        self._has_lived = False
+        self._end_by: float | None = None
         self.is_over = False
         """Its folder is going or gone; nothing may be written there any more."""
         self._written: dict[str, object] | None = None
@@ -132,9 +135,17 @@ class Pod:
         before, self.object = self.object, obj
         if obj["metadata"].get("deletionTimestamp"):
             self._doomed.set()
+            self._shorten(self._grace_s())
         for section in ("labels", "annotations"):
             if before["metadata"].get(section) != obj["metadata"].get(section):
                 self.node.wake_waiting()
+
+    def _shorten(self, grace_s: float) -> None:
+        """Deleted again, with less time than it has left."""
+        if self._end_by is not None and time.monotonic() + grace_s < self._end_by:
+            self._end_by = time.monotonic() + grace_s
+            for container in self.everyone:
+                container.shorten(grace_s)
 
     def vanish(self) -> None:
         """The stored pod is gone: what still runs must go at once."""
@@ -162,35 +173,36 @@ class Pod:
 
     async def run(self) -> None:
         """From now until the pod is deleted; cancelling leaves the processes to be adopted."""
-        publishing = asyncio.create_task(self._publish(), name=f"status-{self.uid}")
-        living = asyncio.create_task(self._live(), name=f"pod-{self.uid}")
-        renewing = asyncio.create_task(self._keep_volumes(), name=f"volumes-{self.uid}")
-        tasks = (publishing, living, renewing)
+        works = {"status": self._publish, "containers": self._live, "volumes": self._keep_volumes}
+        tasks = [
+            asyncio.create_task(kept_up(self, part, work), name=f"{part}-{self.uid}")
+            for part, work in works.items()
+        ]
         try:
             if self.object["metadata"].get("deletionTimestamp"):
                 self._doomed.set()
             await self._doomed.wait()
-            await self._end(*tasks)
+            await self._end(tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _live(self) -> None:
-        try:
-            if (self.object.get("status") or {}).get("phase") in TERMINAL:
-                return
-            if self._refused():
-                return
-            asyncio.get_running_loop().call_later(SHOW_CREATING_AFTER_S, self.changed)
-            deadline = asyncio.create_task(self._watch_deadline(), name=f"deadline-{self.uid}")
-            try:
-                await self._run_containers()
-            finally:
-                deadline.cancel()
-        except Exception as fault:  # a fault of ours in one pod must not end the node
-            log.exception("pod broke", extra={"pod": self.key})
-            self.event("Warning", "FailedSync", f"error of the kubelet: {fault!r}"[:500])
+        if (self.object.get("status") or {}).get("phase") in TERMINAL:
+            return
+        if self._refused():
+            return
+        if self._has_lived:  # a fault of ours came between: what runs is found as after a restart
+            running = running_sandboxes(self.node.settings.pods)
+            for container in self.everyone:
+                container.recall(running)
+        self._has_lived = True
+        asyncio.get_running_loop().call_later(SHOW_CREATING_AFTER_S, self.changed)
+        async with asyncio.TaskGroup() as group:
+            deadline = group.create_task(self._watch_deadline(), name=f"deadline-{self.uid}")
+            await self._run_containers()
+            deadline.cancel()
 
     def _refused(self) -> bool:
         found = shortfalls(self.object)
@@ -205,34 +217,27 @@ class Pod:
         return bool(refused)
 
     async def _run_containers(self) -> None:
-        self._prepare()
-        await self._provide_volumes()
+        await self._provide()
         self._prepared = True
-        sidecars: list[asyncio.Task[object]] = []
-        try:
-            for container in self.init_containers:
-                if container.view.sidecar:
-                    sidecars.append(asyncio.create_task(container.run(), name=f"sidecar-{container.name}"))
-                    await container.up.wait()
-                else:
-                    ended = await container.run()
-                    if ended is None or ended.exit_code != 0:
-                        return
-            async with asyncio.TaskGroup() as group:
-                for container in self.containers:
-                    group.create_task(container.run(), name=f"container-{container.name}")
-        finally:
-            if sidecars and asyncio.current_task() is not None and not self._is_cancelled():
-                await self._stop([one for one in reversed(self.init_containers) if one.view.sidecar])
-            for task in sidecars:
-                task.cancel()
-            await asyncio.gather(*sidecars, return_exceptions=True)
-            self.changed()
+        async with asyncio.TaskGroup() as sidecars:
+            if await self._initialize(sidecars):
+                async with asyncio.TaskGroup() as group:
+                    for container in self.containers:
+                        group.create_task(container.run(), name=f"container-{container.name}")
+            await self._stop([one for one in reversed(self.init_containers) if one.view.sidecar])
+        self.changed()
 
-    @staticmethod
-    def _is_cancelled() -> bool:
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
+    async def _initialize(self, sidecars: asyncio.TaskGroup) -> bool:
+        """Run the init containers, and leave those that stay in the group; whether the others succeeded."""
+        for container in self.init_containers:
+            if container.view.sidecar:
+                sidecars.create_task(container.run(), name=f"sidecar-{container.name}")
+                await container.up.wait()
+            else:
+                ended = await container.run()
+                if ended is None or ended.exit_code != 0:
+                    return False
+        return True
 
     def _prepare(self) -> None:
         net = self.folder / "net"
@@ -247,15 +252,19 @@ class Pod:
         kept = {"ip": self.pod_ip, "namespace": namespace, "name": name, "boot_id": boot_id()}
         (self.folder / "pod.json").write_text(json.dumps(kept))
 
-    async def _provide_volumes(self) -> None:
+    async def _provide(self) -> None:
+        """Make the pod's own files and its volumes, as soon as that is possible."""
         while True:
             try:
+                self._prepare()
                 await self._volumes.provide(self.object, self.facts())
             except MountError as error:
                 self.event("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
-                await self.node.wait_for_change(MOUNT_RETRY_S)
+            except OSError as error:  # e.g. the disk is full
+                self.event("Warning", "FailedCreatePodSandBox", f"the pod's folder can't be made: {error}")
             else:
                 return
+            await self.node.wait_for_change(self.node.settings.retry_s)
 
     async def _keep_volumes(self) -> None:
         """Follow changes of what the volumes show, and renew tokens in time."""
@@ -288,35 +297,39 @@ class Pod:
         await self._stop(self.everyone, min(grace_s, at_most_s))
         (self.folder / "pod.json").unlink(missing_ok=True)  # the next start is a new sandbox
 
-    async def _end(
-        self, publishing: asyncio.Task[None], living: asyncio.Task[None], renewing: asyncio.Task[None]
-    ) -> None:
-        grace = self.object["metadata"].get("deletionGracePeriodSeconds", 30)
-        grace_s = FORCED_GRACE_S if self._vanished else float(grace)
-        began = time.monotonic()
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        grace_s = FORCED_GRACE_S if self._vanished else self._grace_s()
+        self._end_by = time.monotonic() + grace_s
         await self._stop(self.containers, grace_s)
-        rest_s = max(grace_s - (time.monotonic() - began), 0)
+        rest_s = max(self._end_by - time.monotonic(), 0)
         await self._stop(list(reversed(self.init_containers)), rest_s)
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
-        for task in (publishing, renewing):
+        for container in self.everyone:  # nothing is left, unless a fault of ours came between
+            container.hurry()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(publishing, renewing, return_exceptions=True)
-        if not self._vanished:
-            await self._say_goodbye()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._say_goodbye()
         self.is_over = True
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         forget_volumes(self.folder, memory=self.node.settings.memory)
         self.node.addresses.release(self.pod_ip)
 
+    def _grace_s(self) -> float:
+        return float(self.object["metadata"].get("deletionGracePeriodSeconds", 30))
+
     async def _say_goodbye(self) -> None:
-        """The last status, then the end of the object."""
-        try:
-            await self._write_status()
-            await self.node.cluster.delete(POD, self.object, grace_period_s=0)
-        except ApiError as error:
-            if error.code != 404:
+        """The last status, then the end of the object; again and again while the API can't do it."""
+        while not self._vanished:
+            try:
+                await self._write_status()
+                await self.node.cluster.delete(POD, self.object, grace_period_s=0)
+            except ApiError as error:
+                if error.code == 404:
+                    return
                 log.warning("pod not removed", extra={"pod": self.key, "error": error.message})
+                await asyncio.sleep(self.node.settings.retry_s)
+            else:
+                return
 
     async def _publish(self) -> None:
         while True:
@@ -328,8 +341,11 @@ class Pod:
                 if error.code == 404:
                     return
                 log.warning("status not written", extra={"pod": self.key, "error": error.message})
-                await asyncio.sleep(STATUS_RETRY_S)
                 self._dirty.set()
+                await asyncio.sleep(STATUS_RETRY_S)
+            except BaseException:
+                self._dirty.set()
+                raise
 
     async def _write_status(self) -> None:
         old = self.object.get("status") or {}

@@ -30,18 +30,23 @@ class PodVolumes:
     async def provide(self, pod: Object, facts: PodFacts) -> None:
         """Make or update every volume, and renew the tokens that are due; raises MountError."""
         for volume in pod["spec"].get("volumes") or []:
-            tokens = await self._current_tokens(pod, volume)
-            sources = self._node.sources(pod["metadata"]["namespace"])
             try:
-                files = volume_files(pod, volume, sources, facts, tokens)
+                await self._provide(pod, volume, facts)
             except ConfigError as error:
                 raise MountError(str(error)) from error
-            if files is not None:
-                path = self._folder / "volumes" / volume["name"]
-                write_files(path, files)
-                self._paths[volume["name"]] = path, True
-            elif volume["name"] not in self._paths:
-                self._paths[volume["name"]] = self._find(pod, volume)
+            except OSError as error:  # e.g. the disk is full
+                raise MountError(f"volume {volume['name']!r}: {error}") from error
+
+    async def _provide(self, pod: Object, volume: Mapping[str, Any], facts: PodFacts) -> None:
+        tokens = await self._current_tokens(pod, volume)
+        sources = self._node.sources(pod["metadata"]["namespace"])
+        files = volume_files(pod, volume, sources, facts, tokens)
+        if files is not None:
+            path = self._folder / "volumes" / volume["name"]
+            write_files(path, files)
+            self._paths[volume["name"]] = path, True
+        elif volume["name"] not in self._paths:
+            self._paths[volume["name"]] = self._find(pod, volume)
 
     def due_in_s(self) -> float | None:
         """Seconds until a token must be renewed."""

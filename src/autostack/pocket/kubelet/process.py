@@ -107,6 +107,11 @@ class Process:
         if not self.ended.done():
             self.ended.set_result(code)
 
+    @property
+    def is_unwatched(self) -> bool:
+        """Whether it was released while it ran, so that its end will not be seen here."""
+        return self._pidfd < 0 and not self.ended.done()
+
     def release(self) -> None:
         """Stop watching, e.g. because the control plane goes and the pod stays."""
         for fd in (self._pidfd, self._child_pidfd):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,10 +17,11 @@ from autostack.pocket.images.image import Image
 from autostack.pocket.kubelet.attaching import make_input
 from autostack.pocket.kubelet.attempts import Attempt, Started, boot_id, next_attempt
 from autostack.pocket.kubelet.environment import PodFacts, environment_of, service_links
+from autostack.pocket.kubelet.errors import MountError, StartError
 from autostack.pocket.kubelet.launch import command_of, identity, limits_of, security_of
 from autostack.pocket.kubelet.node import Node
 from autostack.pocket.kubelet.process import Process, start
-from autostack.pocket.kubelet.sandbox import Mount, Sandbox
+from autostack.pocket.kubelet.sandbox import Mount, Sandbox, inside_container
 from autostack.pocket.kubelet.userland import PATH, PYTHON, accounts, add_account, home_of, make_root
 
 
@@ -77,13 +79,6 @@ async def start_attempt(
     environment.setdefault("HOME", home_of(passwd, uid) or "/")
     command = command_of(container, image, environment)
     mounts = pod.mounts(container, environment)
-    attempt = next_attempt(folder)
-    message_path = container.get("terminationMessagePath") or "/dev/termination-log"
-    mounts = [
-        Mount(str(attempt.folder / "tmp"), "/tmp"),  # noqa: S108 - the container's own
-        *mounts,
-        Mount(str(attempt.folder / "termination"), message_path),
-    ]
     read_only = bool(security_of(pod.object, container).get("readOnlyRootFilesystem"))
     working_dir = container.get("workingDir") or image.working_dir
     started = Started(
@@ -92,26 +87,49 @@ async def start_attempt(
         started_at=time.time(), boot_id=boot_id(), stop_signal=image.stop_signal, working_dir=working_dir,
         environment=environment,
     )  # fmt: skip
-    attempt.write_started(started)
     terminal = bool(container.get("tty"))
-    if container.get("stdin") or terminal:
-        make_input(attempt.folder)
-    async with pod.node.starting:
-        root, own = await asyncio.to_thread(
-            make_root,
-            attempt.folder / "root",
-            image,
-            read_only=read_only,
-            working_dir=working_dir,
-            mounts=mounts,
-        )
-        if root.is_relative_to(attempt.folder):
-            add_account(root, passwd, uid=uid, gid=gid)
-        sandbox = Sandbox(
-            root=str(root), hostname=pod.hostname, uid=uid, gid=gid, working_dir=working_dir, command=command,
-            environment=environment, read_only_root=read_only, mounts=(*own, *mounts), terminal=terminal,
-        )  # fmt: skip
-        cgroups = pod.node.cgroups
-        files = cgroups.create(group, limits_of(container)) if cgroups else []
-        process = await start(sandbox, attempt.folder, log=attempt.log, cgroup_files=files)
+    attempt = _made(folder, started, has_input=bool(container.get("stdin")) or terminal)
+    message_path = inside_container(container.get("terminationMessagePath") or "/dev/termination-log")
+    mounts = [
+        Mount(str(attempt.folder / "tmp"), "/tmp"),  # noqa: S108 - the container's own
+        *mounts,
+        Mount(str(attempt.folder / "termination"), message_path),
+    ]
+    try:
+        async with pod.node.starting:
+            root, own = await asyncio.to_thread(
+                make_root,
+                attempt.folder / "root",
+                image,
+                read_only=read_only,
+                working_dir=working_dir,
+                mounts=mounts,
+            )
+            if root.is_relative_to(attempt.folder):
+                add_account(root, passwd, uid=uid, gid=gid)
+            sandbox = Sandbox(
+                root=str(root), hostname=pod.hostname, uid=uid, gid=gid, working_dir=working_dir,
+                command=command, environment=environment, read_only_root=read_only,
+                mounts=(*own, *mounts), terminal=terminal,
+            )  # fmt: skip
+            cgroups = pod.node.cgroups
+            files = cgroups.create(group, limits_of(container)) if cgroups else []
+            process = await start(sandbox, attempt.folder, log=attempt.log, cgroup_files=files)
+    except OSError as error:  # e.g. the disk is full
+        raise StartError(f"the container can't be started: {error}") from error
     return attempt, started, process
+
+
+def _made(folder: Path, started: Started, *, has_input: bool) -> Attempt:
+    """The next attempt's folder, or none: on a full disk there is no attempt that could have failed."""
+    attempt: Attempt | None = None
+    try:
+        attempt = next_attempt(folder)
+        attempt.write_started(started)
+        if has_input:
+            make_input(attempt.folder)
+    except OSError as error:
+        if attempt is not None:
+            shutil.rmtree(attempt.folder, ignore_errors=True)
+        raise MountError(f"the container's folder can't be made: {error}") from error
+    return attempt
