@@ -20,13 +20,15 @@ from autostack.errors import UnavailableError, UsageError
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("service-kit", "worker-node", "traffic-sender", "result-node", "chaos-agent")
 BROWSER = ("chromium:chromium", "fc-list:fontconfig")
-# prometheus brings promtool, skopeo reads the images that we build.
+# prometheus brings promtool, skopeo reads the images that we build, the shells complete our commands.
 FULL = (
     "bwrap:bubblewrap",
     "git:git",
     "skopeo:skopeo",
     "promtool:prometheus",
     "prometheus-node-exporter:prometheus-node-exporter",
+    "zsh:zsh",
+    "fish:fish",
 )
 
 

@@ -35,6 +35,8 @@ PROGRAMS = (
     Program("promtool", "prometheus", "tests check Prometheus' configuration with it", needed=False),
     Program("chromium", "chromium", "browser tests", needed=False),
     Program("skopeo", "skopeo", "tests read the built images with it", needed=False),
+    Program("zsh", "zsh", "tests of completion", needed=False),
+    Program("fish", "fish", "tests of completion", needed=False),
 )
 
 

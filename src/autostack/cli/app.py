@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from autostack.cli.connection import ClusterName, kubeconfig_path
+from autostack.cli.grouping import group
 
 if TYPE_CHECKING:
     from autostack.gitops.api import KubernetesApi
 
 T = TypeVar("T")
-app = typer.Typer(no_args_is_help=True, help="Applications of the GitOps controller.")
+app = group("Applications of the GitOps controller.")
 
 Name = Annotated[str, typer.Argument(help="The Application.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import typer
 
+from autostack.cli.grouping import group
 from autostack.errors import UnavailableError
 
 ROOT = Path(__file__).parents[3]
 
-app = typer.Typer(no_args_is_help=True, help="Benchmarks, each beside its reference.")
+app = group("Benchmarks, each beside its reference.")
 
 
 def benchmarks(folder: Path) -> dict[str, str]:

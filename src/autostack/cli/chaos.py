@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from autostack.cli.connection import ClusterName, connect
+from autostack.cli.grouping import group
 from autostack.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Start, stop and watch the chaos agent.")
+app = group("Start, stop and watch the chaos agent.")
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -53,23 +55,27 @@ def stop(cluster: ClusterName = None) -> None:
 
 
 @app.command()
-def once(cluster: ClusterName = None) -> None:
-    """Attack each opted-in workload once, now, and wait until that is done."""
+def once(cluster: ClusterName = None, as_json: AsJson = False) -> None:
+    """Attack each opted-in workload once, now; ends when that is done and says what was killed."""
     from autostack.resilience.chaos import Chaos
 
-    async def attack() -> str:
+    async def attack() -> tuple[str, list[dict[str, str]]]:
         chaos = Chaos(connect(cluster))
+        before = (await chaos.status()).kills
         job = await chaos.once()
         await chaos.wait_for(job)
-        return job
+        return job, [kill for kill in (await chaos.status()).kills if kill not in before]
 
-    typer.echo(f"{asyncio.run(attack())}: done; `autostack chaos status` lists the kills")
+    job, kills = asyncio.run(attack())
+    if as_json:
+        typer.echo(json.dumps({"job": job, "kills": kills}))
+        return
+    for kill in kills:
+        typer.echo(f"{kill['at']}  {kill['message']}")
 
 
 @app.command()
-def status(
-    cluster: ClusterName = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+def status(cluster: ClusterName = None, as_json: AsJson = False) -> None:
     """Show whether the agent runs, its pace, and the kills that the cluster remembers."""
     from dataclasses import asdict
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autostack.cli.connection import ClusterName
+from autostack.cli.grouping import group
 
 if TYPE_CHECKING:
     from autostack.pipeline.git import Repository
     from autostack.pipeline.places import Places
     from autostack.pipeline.runs import Run
 
-app = typer.Typer(no_args_is_help=True, help="The pipeline: plan, test, build, push, bump, run, runs, logs.")
+app = group("The pipeline: plan, test, build, push, bump, run, runs, logs.")
 
 Checkout = Annotated[
     Path, typer.Option("--checkout", help="The repository to work in.", exists=True, file_okay=False)
@@ -171,12 +172,19 @@ def run(
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Run even if this commit had its run.")] = False,
     cluster: ClusterName = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run the pipeline for the local origin's main, and for whatever is queued; ends when all is done."""
     from autostack.pipeline.running import run_now
 
-    ended = run_now(_places(cluster), only=tuple(only or ()), initial=initial, again=again, echo=typer.echo)
-    _print_run(ended)
+    def echo(text: str) -> None:
+        typer.echo(text, err=as_json)
+
+    ended = run_now(_places(cluster), only=tuple(only or ()), initial=initial, again=again, echo=echo)
+    if as_json:
+        typer.echo(json.dumps(ended.document()))
+    else:
+        _print_run(ended)
     if ended.state != "success":
         sys.exit(1)
 

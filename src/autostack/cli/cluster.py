@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autostack.cli.grouping import group
 from autostack.errors import AutostackError, UsageError
 
 if TYPE_CHECKING:
     from autostack.pocket.cluster.lifecycle import ClusterStatus
 
-app = typer.Typer(no_args_is_help=True, help="The pocket cluster: start, stop, status, delete.")
+app = group("The pocket cluster: start, stop, status, delete.")
 
 Name = Annotated[
     str | None, typer.Option("--name", help="Which cluster; by default $AUTOSTACK_CLUSTER or `default`.")

@@ -21,10 +21,11 @@ from typing import Annotated
 import typer
 
 from autostack.cli.connection import cluster_folder, connect, ingress_url
+from autostack.cli.grouping import group
 from autostack.cli.progress import Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
-app = typer.Typer()
+app = group()
 
 ROOT = Path(__file__).resolve().parents[3]
 CLUSTER = "demo"

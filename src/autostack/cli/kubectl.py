@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from autostack.cli.connection import kubeconfig_path
+from autostack.cli.grouping import group
 from autostack.errors import UnavailableError
 
-app = typer.Typer()
+app = group()
 
 
 @app.command(

@@ -8,6 +8,7 @@ module offers `app`, a typer.Typer: a group, or commands of which the one with t
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -93,12 +94,15 @@ def _print_version(wanted: bool) -> None:
 
 @root.callback()
 def _root(
+    context: typer.Context,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Auto-Stack: a closed GitOps loop on one machine or on K3s."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 def main() -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autostack.cli.connection import ClusterName, Ingress, connect, ingress_url
+from autostack.cli.grouping import group
 from autostack.errors import UsageError
 
 if TYPE_CHECKING:
     from autostack.resilience.experiment import Plan, Proof
 
-app = typer.Typer()
+app = group()
 
 
 @app.command()

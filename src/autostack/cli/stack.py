@@ -24,6 +24,7 @@ from autostack.cli.connection import (
     connect,
     ingress_url,
 )
+from autostack.cli.grouping import group
 from autostack.cli.progress import Detail, Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from autostack.stack.applications import ApplicationState
     from autostack.stack.status import Status
 
-app = typer.Typer()
+app = group()
 
 ROOT = Path(__file__).resolve().parents[3]
 REMOTE = "autostack"

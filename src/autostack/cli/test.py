@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from autostack.cli.grouping import group
+
+app = group()
 
 
 @app.command()
