@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import secrets
+import shlex
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,24 @@ class AnyCluster:
         result = await self.kubectl(*arguments, stdin=stdin, **environment)
         assert result.code == 0, f"kubectl {' '.join(arguments)}: {result.err}{result.out}"
         return result.out
+
+    async def terminal(self, *arguments: str, typed: str) -> str:
+        """Run kubectl on a terminal of its own, type, and return what the terminal showed."""
+        line = shlex.join([kubectl_program(), "-n", self.namespace, *arguments])
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            "script", "--quiet", "--return", "--command", line, "/dev/null",
+            stdin=pipe, stdout=pipe, env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+        )  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(typed.encode())  # left open: a terminal's input does not end
+        async with asyncio.timeout(WITHIN_S):
+            assert process.stdout is not None
+            shown = (await process.stdout.read()).decode()
+            code = await process.wait()
+        process.stdin.close()
+        assert code == 0, f"{line}: {shown}"
+        return shown
 
     async def apply(self, *objects: dict[str, Any]) -> None:
         """Apply the objects."""

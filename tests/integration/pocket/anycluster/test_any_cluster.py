@@ -142,3 +142,29 @@ async def test_a_service_account_has_no_rights_until_it_is_given_some(cluster: A
     await cluster.ok("create", "rolebinding", "r", "--role=r", f"--serviceaccount={cluster.namespace}:bob")
     assert (await cluster.kubectl("auth", "can-i", "list", "pods", who)).out.strip() == "yes"
     assert (await cluster.kubectl("auth", "can-i", "list", "secrets", who)).out.strip() == "no"
+
+
+async def test_an_editor_changes_an_object_and_templates_print_it(cluster: Any) -> None:
+    await cluster.ok("create", "configmap", "c", "--from-literal=colour=red")
+    editor = "sed -i s/colour:.red/colour:\\ green/"
+    assert "edited" in await cluster.ok("edit", "configmap", "c", KUBE_EDITOR=editor)
+    assert await cluster.ok("get", "configmap", "c", "-o", "go-template={{.data.colour}}") == "green"
+    assert await cluster.ok("get", "configmap", "c", "-o", "jsonpath={.data.colour}") == "green"
+    assert "cancelled" in (await cluster.kubectl("edit", "configmap", "c", KUBE_EDITOR="true")).err
+
+
+async def test_what_is_too_large_or_unreadable_is_refused(cluster: Any) -> None:
+    for size, said in (
+        (300_000, "may not be more than 262144 bytes"),
+        (5_000_000, "Request entity too large"),
+    ):
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "c", "annotations": {"a": "x" * size}},
+        }
+        refused = await cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
+        assert (refused.code != 0, said in refused.err) == (True, True), refused.err[:300]
+    broken = await cluster.kubectl("apply", "-f", "-", stdin="kind: ConfigMap\n  metadata: {")
+    assert "error converting YAML to JSON" in broken.err
+    assert "configmaps" in await cluster.ok("api-resources", "-o", "name")

@@ -297,17 +297,29 @@ async def test_what_is_wrong_with_a_pod_is_told_and_heals(cluster: AnyCluster) -
 
 
 async def test_files_commands_and_input_reach_a_pod(cluster: AnyCluster, tmp_path: Any) -> None:
-    await cluster.apply(pod("web"))
-    await cluster.ok("wait", "--for=condition=Ready", "pod/web", "--timeout=110s")
+    once = {"stdin": True, "stdinOnce": True, "spec": {"restartPolicy": "Never"}}
+    await cluster.apply(pod("web"), pod("listens", "cat; echo over", **once))
+    await cluster.ok("wait", "--for=condition=Ready", "pod/web", "pod/listens", "--timeout=110s")
     (tmp_path / "in").write_text("content\n")
     await cluster.ok("cp", str(tmp_path / "in"), "web:/tmp/file")
     assert await cluster.ok("exec", "web", "--", "cat", "/tmp/file") == "content\n"
     assert await cluster.ok("exec", "-i", "web", "--", "tr", "a-z", "A-Z", stdin="loud\n") == "LOUD\n"
     failed = await cluster.kubectl("exec", "web", "--", "sh", "-c", "echo bad >&2; exit 5")
     assert (failed.code, "bad" in failed.err) == (5, True)
-    ran = await cluster.ok(
-        "run", "once", "-i", "--rm", "--quiet", "--restart=Never", "--image=busybox:1.36", "--",
-        "sh", "-c", "cat; echo over", stdin="hello\n",
+    attached = await cluster.ok("attach", "-i", "listens", stdin="heard\n")
+    assert attached.endswith("heard\nover\n")
+    assert await cluster.ok("logs", "-f", "listens") == "heard\nover\n"
+
+
+async def test_a_terminal_reaches_a_pod(cluster: AnyCluster) -> None:
+    asks = "test -t 0 && echo terminal; read word; echo got $word"
+    ran = await cluster.terminal(
+        "run", "shell", "-it", "--rm", "--quiet", "--restart=Never", "--image=busybox:1.36", "--",
+        "sh", "-c", asks, typed="one\n",
     )  # fmt: skip
-    assert ran.startswith("hello\nover\n")
-    await cluster.until("pods", holds=lambda found: [one["metadata"]["name"] for one in found] == ["web"])
+    assert "terminal" in ran
+    assert "got one" in ran
+    await cluster.until("pods", holds=lambda found: not found)
+    await cluster.apply(pod("web"))
+    await cluster.ok("wait", "--for=condition=Ready", "pod/web", "--timeout=110s")
+    assert "got two" in await cluster.terminal("exec", "-it", "web", "--", "sh", "-c", asks, typed="two\n")

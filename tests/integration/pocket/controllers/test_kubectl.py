@@ -116,6 +116,7 @@ async def test_drain_waits_for_the_budget_and_then_empties_the_node(cluster: Htt
     assert refused.code != 0
     assert len((await read(cluster, "pods"))["items"]) == 3
     await cluster.ok("delete", "pdb", "web")
+    await cluster.ok("cordon", "node")
     await cluster.ok("drain", "node", "--timeout=30s")
     pods = (await read(cluster, "pods"))["items"]
     assert all(not one["spec"].get("nodeName") for one in pods)
