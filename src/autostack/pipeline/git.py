@@ -8,6 +8,7 @@ database, never from a working tree, so what is planned and built is exactly wha
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import Path
 from autostack.pipeline.errors import GitError, PushRejectedError
 
 _MESSAGE_LIMIT = 600
+_USER_IN_URL = re.compile(r"://[^/@\s]*@")
 # For a reference that somebody else is writing; by itself git gives up after 100 ms.
 _PATIENCE = {
     "GIT_CONFIG_COUNT": "1",
@@ -57,7 +59,7 @@ class Repository:
             check=False,
         )
         if done.returncode != 0:
-            words = done.stderr.decode(errors="replace").strip()[-_MESSAGE_LIMIT:]
+            words = without_passwords(done.stderr.decode(errors="replace").strip())[-_MESSAGE_LIMIT:]
             raise GitError(f"git {arguments[0]} in {self.path} failed: {words or f'exit {done.returncode}'}")
         return done.stdout
 
@@ -175,7 +177,12 @@ class Branch:
 
     def __str__(self) -> str:
         """For messages."""
-        return f"{self.name} of {self.remote or self.repository.path}"
+        return f"{self.name} of {without_passwords(self.remote or str(self.repository.path))}"
+
+
+def without_passwords(text: str) -> str:
+    """The text with the user's part taken out of every address."""
+    return _USER_IN_URL.sub("://", text)
 
 
 def identity_environment(identity: Identity) -> dict[str, str]:

@@ -22,8 +22,8 @@ from pathlib import Path
 from autostack.pipeline.places import Places, places_of
 
 _MODULE = "autostack.pipeline.supervision"
-_DEATHS = 6
-_FIRST_PAUSE_S = 0.2
+_RESTARTS = 6
+_FIRST_PAUSE_S = 0.25
 
 
 @contextmanager
@@ -53,17 +53,26 @@ def runner_ahead(places: Places) -> Iterator[None]:
 
 def supervise(places: Places) -> int:
     """Run the runner until it has done everything; returns the process's exit code."""
-    for death in range(1, _DEATHS + 1):
+    death = 0
+    while True:
         worker = os.fork()
         if worker == 0:
             _work(places)
         code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
         if code == 0:
             return 0
+        death += 1
+        pause = pause_s(death)
         _say(f"the runner ended with {code}, for the {death}. time")
-        time.sleep(_FIRST_PAUSE_S * 2**death)
-    _say("given up; `autostack ci run` goes on with the queue")
-    return 1
+        if pause is None:
+            _say("given up; `autostack ci run` goes on with the queue")
+            return 1
+        time.sleep(pause)
+
+
+def pause_s(death: int) -> float | None:
+    """Seconds until the runner is started again after so many deaths; None when it is not."""
+    return _FIRST_PAUSE_S * 2 ** (death - 1) if death <= _RESTARTS else None
 
 
 def _work(places: Places) -> None:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
+from harness.git_https import git_server
 
 from autostack.pipeline.errors import GitError, PushRejectedError
 from autostack.pipeline.git import Branch, Repository
 
 
-@pytest.fixture(params=["itself", "path", "file url"])
-def branch(checkout, tmp_path: Path, request: pytest.FixtureRequest) -> Branch:
-    bare = tmp_path / "remote.git"
+@pytest.fixture(params=["itself", "path", "file", "https"])
+def branch(checkout, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Branch]:
+    served = tmp_path / "served"
+    served.mkdir()
+    bare = served / "remote.git"
     checkout.repository.run("clone", "--quiet", "--bare", str(checkout.folder), str(bare))
-    remotes = {"itself": None, "path": str(bare), "file url": bare.as_uri()}
-    remote = remotes[request.param]
-    return Branch(Repository(bare) if remote is None else checkout.repository, "main", remote)
+    match request.param:
+        case "itself":
+            yield Branch(Repository(bare), "main")
+        case "path":
+            yield Branch(checkout.repository, "main", str(bare))
+        case "file":
+            yield Branch(checkout.repository, "main", bare.as_uri())
+        case "https":
+            with git_server(tmp_path / "server", served) as server:
+                authority = tmp_path / "ca.crt"
+                authority.write_text(server.certificate)
+                checkout.repository.run("config", "http.sslCAInfo", str(authority))
+                Repository(bare).run("config", "http.receivepack", "true")
+                who = f"{server.username}:{quote(server.password)}"
+                yield Branch(
+                    checkout.repository, "main", f"https://{who}@{urlsplit(server.url).netloc}/remote.git"
+                )
 
 
 def child(branch: Branch, parent: str, message: str) -> str:
@@ -36,8 +55,9 @@ def test_when_it_has_moved_meanwhile_that_is_said_and_nothing_is_lost(branch: Br
     tip = branch.tip()
     theirs, ours = child(branch, tip, "theirs"), child(branch, tip, "ours")
     branch.advance(tip, theirs)
-    with pytest.raises(PushRejectedError, match="has moved"):
+    with pytest.raises(PushRejectedError, match="has moved") as raised:
         branch.advance(tip, ours)
+    assert "s3cret" not in str(raised.value)
     assert branch.tip() == theirs
 
 

@@ -29,7 +29,8 @@ def test_an_engine_gets_dockerfile_version_and_labels_and_leaves_an_oci_layout(e
     assert {"APP_VERSION=v0.5", f"GIT_REVISION={SUBJECT.revision}"} <= set(first)
     assert f"org.opencontainers.image.revision={SUBJECT.revision}" in first
     assert not [word for word in first if word.startswith("io.auto-stack.base")]
-    assert commands[-1][-1] == f"oci:/layout:{TAG}"
+    assert commands[-2][-1] == f"oci:/layout:{TAG}"
+    assert commands[-1][-1] == f"autostack.local/worker-node:{TAG}"  # nothing is left in the engine's store
 
 
 def test_an_image_is_named_in_words_when_there_is_no_such_builder(tmp_path: Path) -> None:

@@ -41,24 +41,26 @@ def build_arguments(subject: Subject, context: Path) -> list[str]:
 
 
 def docker_commands(subject: Subject, context: Path, scratch: Path, layout: Path) -> list[list[str]]:
-    """Build with Docker's daemon, save, and convert."""
+    """Build with Docker's daemon, save, convert, and leave it nothing but its cache."""
     reference = f"autostack.local/{subject.app}:{built_tag(subject)}"
     archive = scratch / "image.tar"
     return [
         ["docker", "build", *build_arguments(subject, context), "--tag", reference, str(context)],
         ["docker", "save", "--output", str(archive), reference],
         ["skopeo", "copy", f"docker-archive:{archive}", f"oci:{layout}:{built_tag(subject)}"],
+        ["docker", "image", "rm", reference],
     ]
 
 
 def buildah_commands(subject: Subject, context: Path, scratch: Path, layout: Path) -> list[list[str]]:
-    """Build with Buildah, without a daemon, and write the layout."""
+    """Build with Buildah, without a daemon, write the layout, and leave nothing in its store."""
     del scratch
     reference = f"autostack.local/{subject.app}:{built_tag(subject)}"
     stamp = ["--timestamp", str(subject.created_s)]
     return [
         ["buildah", "build", *build_arguments(subject, context), *stamp, "--tag", reference, str(context)],
         ["buildah", "push", "--format", "oci", reference, f"oci:{layout}:{built_tag(subject)}"],
+        ["buildah", "rmi", reference],
     ]
 
 
