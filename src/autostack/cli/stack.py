@@ -72,14 +72,15 @@ def up(
 
 
 async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) -> str:
-    from autostack.stack import platform, waiting
-    from autostack.stack.ingress import Ingress as Door
-
     with ThreadPoolExecutor(thread_name_prefix="up") as pool:
         building = Detail()
+        starting = pool.submit(_start_cluster, name, port)
         images = pool.submit(_first_images, name, building)
         with progress.step("cluster"):
-            await asyncio.to_thread(_start_cluster, name, port)
+            from autostack.stack import platform, waiting  # while the cluster starts: it takes as long
+            from autostack.stack.ingress import Ingress as Door
+
+            await asyncio.wrap_future(starting)
         client = connect(name)
         with progress.step("platform"):
             await platform.install(client, platform.Setting(ROOT, cluster_folder(name)))
