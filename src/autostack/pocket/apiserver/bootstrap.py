@@ -12,9 +12,9 @@ from autostack.pocket.apiserver.access import bootstrap_roles
 from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.deletion import DEFINITIONS
+from autostack.pocket.apiserver.dispatch import create
 from autostack.pocket.apiserver.extensions import definitions
 from autostack.pocket.apiserver.hooks import furnish_namespace
-from autostack.pocket.apiserver.verbs.create import create
 from autostack.pocket.errors import ApiError
 
 Object = dict[str, Any]

@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from autostack.pocket.apiserver.access import reviews
+from autostack.pocket.apiserver import dispatch
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.deletion import DeleteOptions
-from autostack.pocket.apiserver.subresources import dispatch, metrics
-from autostack.pocket.apiserver.verbs.create import create
+from autostack.pocket.apiserver.subresources import metrics
 from autostack.pocket.apiserver.verbs.delete import delete
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Selection, list_page
-from autostack.pocket.apiserver.verbs.patch import patch
-from autostack.pocket.apiserver.verbs.update import update
 from autostack.pocket.apiserver.verbs.watch import WatchQuery, open_watch
 from autostack.pocket.client import Object, ObjectList, PatchType, Propagation, Resource, WatchEvent
-from autostack.pocket.errors import method_not_allowed, no_such_path
 
 
 class InProcessClient:
@@ -36,11 +32,9 @@ class InProcessClient:
     def _call(
         self, verb: str, resource: Resource, namespace: str | None, name: str = "", subresource: str = ""
     ) -> Call:
-        kind = self._core.registry.find(resource.group, resource.version, resource.plural)
-        if kind is None or (subresource and subresource not in kind.subresources):
-            raise no_such_path()
-        if not subresource and verb not in kind.verbs:
-            raise method_not_allowed(verb)
+        kind = self._core.registry.serving(
+            resource.group, resource.version, resource.plural, verb, subresource
+        )
         call = Call(
             self._user,
             verb,
@@ -106,20 +100,15 @@ class InProcessClient:
     ) -> Object:
         """The object as stored, or a subresource's answer."""
         place = namespace or (obj.get("metadata") or {}).get("namespace")
-        call = self._call("create", resource, place, name, subresource)
-        if subresource:
-            return await dispatch.create(self._core, call, obj)
-        if not call.kind.storage:
-            return reviews.answer(self._core, call, obj)
-        return await create(self._core, call, obj)
+        return await dispatch.create(
+            self._core, self._call("create", resource, place, name, subresource), obj
+        )
 
     async def update(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
         """The object as stored."""
         meta = obj["metadata"]
         call = self._call("update", resource, meta.get("namespace"), meta["name"], subresource)
-        if subresource in dispatch.OWN_UPDATE:
-            return await dispatch.update(self._core, call, obj)
-        return await update(self._core, call, obj)
+        return await dispatch.update(self._core, call, obj)
 
     async def patch(
         self,
@@ -138,9 +127,7 @@ class InProcessClient:
         call.field_manager = field_manager or call.field_manager
         call.force = force
         body = dict(patch) if isinstance(patch, Mapping) else list(patch)
-        if subresource in dispatch.OWN_UPDATE:
-            return await dispatch.patch(self._core, call, body, patch_type)
-        return await _patch(self._core, call, body, patch_type)
+        return await dispatch.patch(self._core, call, body, patch_type)
 
     async def delete(
         self,
@@ -156,6 +143,3 @@ class InProcessClient:
         call = self._call("delete", resource, namespace, name)
         options = DeleteOptions(propagation, grace_period_s, uid or "")
         return (await delete(self._core, call, options)).object
-
-
-_patch = patch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autostack.pocket.apiserver.kinds import Kind, built_in
 from autostack.pocket.apiserver.schemas import Schema, definition_of
+from autostack.pocket.errors import method_not_allowed, no_such_path
 
 # Discovery and `kubectl get all` list groups in this order; others follow by name.
 GROUP_ORDER = ("", "apps", "events.k8s.io", "batch")
@@ -21,6 +22,15 @@ class Registry:
     def find(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind at an address of the API."""
         return self._kinds.get((group, version, plural))
+
+    def serving(self, group: str, version: str, plural: str, verb: str, subresource: str = "") -> Kind:
+        """The kind at an address, if it or its subresource has the verb; raises 404 and 405."""
+        kind = self.find(group, version, plural)
+        if kind is None or (subresource and subresource not in kind.subresources):
+            raise no_such_path()
+        if verb not in (kind.subresources[subresource].verbs if subresource else kind.verbs):
+            raise method_not_allowed(verb)
+        return kind
 
     def by_kind(self, api_version: str, kind: str) -> Kind | None:
         """The kind that an object names."""

@@ -152,7 +152,7 @@ async def test_both_groups_of_events_are_one(
     assert "a note" in await pocket_https.ok("events")
 
 
-async def test_a_thousand_watchers_of_one_object_are_all_told(
+async def test_two_hundred_watchers_of_one_object_are_all_told(
     pocket_https: HttpsCluster, session: aiohttp.ClientSession
 ) -> None:
     await make(pocket_https, "c")
@@ -165,12 +165,12 @@ async def test_a_thousand_watchers_of_one_object_are_all_told(
         nonlocal opened
         async with session.get(path) as answer:
             opened += 1
-            if opened == 1000:
+            if opened == 200:
                 all_open.set()
             return str(json.loads(await answer.content.readline())["type"])
 
-    watching = [asyncio.create_task(one()) for _ in range(1000)]
-    async with asyncio.timeout(60):
+    watching = [asyncio.create_task(one()) for _ in range(200)]
+    async with asyncio.timeout(120):
         await all_open.wait()
         await pocket_https.server.client().patch(CONFIG_MAPS, "c", {"data": {"a": "b"}}, "default")
         assert set(await asyncio.gather(*watching)) == {"MODIFIED"}

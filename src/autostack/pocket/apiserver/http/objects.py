@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from autostack.pocket.apiserver.access import reviews
+from autostack.pocket.apiserver import dispatch
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.deletion import DeleteOptions
@@ -19,15 +19,13 @@ from autostack.pocket.apiserver.http.request import Request
 from autostack.pocket.apiserver.http.response import Response, of
 from autostack.pocket.apiserver.http.table import partial, table
 from autostack.pocket.apiserver.kinds import Kind
-from autostack.pocket.apiserver.subresources import dispatch, metrics, scale
-from autostack.pocket.apiserver.verbs.create import create
+from autostack.pocket.apiserver.subresources import metrics, scale
 from autostack.pocket.apiserver.verbs.delete import Deleted, delete
 from autostack.pocket.apiserver.verbs.deletecollection import delete_collection
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page
-from autostack.pocket.apiserver.verbs.patch import MEDIA_TYPES, patch
-from autostack.pocket.apiserver.verbs.update import update
-from autostack.pocket.errors import bad_request, method_not_allowed, no_such_path, unsupported_media_type
+from autostack.pocket.apiserver.verbs.patch import MEDIA_TYPES
+from autostack.pocket.errors import bad_request, no_such_path, unsupported_media_type
 from autostack.pocket.store.entry import Entry
 
 Object = dict[str, Any]
@@ -44,13 +42,9 @@ RETURN_DELETED = (
 
 def call_of(core: Core, request: Request, place: Place, verb: str) -> Call:
     """The call that a request means, authorised; raises 404 for what is not served and 403."""
-    kind = core.registry.find(place.group, place.version, place.plural)
-    if kind is None or (place.subresource and place.subresource not in kind.subresources):
-        raise no_such_path()
+    kind = core.registry.serving(place.group, place.version, place.plural, verb, place.subresource)
     if place.namespace and not kind.namespaced:
         raise no_such_path()
-    if not place.subresource and verb not in kind.verbs:
-        raise method_not_allowed(verb)
     call = Call(
         request.user,
         verb,
@@ -81,8 +75,8 @@ async def respond(core: Core, request: Request, place: Place) -> Response:
     verb = verb_of(request.method, place, watch=False)
     call = call_of(core, request, place, verb)
     form = wanted_form(request.headers.get("accept", ""))
-    if not call.kind.storage:
-        return await _virtual(core, request, call, form)
+    if not call.kind.storage and verb in ("get", "list"):
+        return _measured(core, request, call, form)
     if verb in ("list", "deletecollection"):
         return list_response(call.kind, await _collection(core, call, request), request, form)
     if verb == "get" and not call.subresource:
@@ -106,8 +100,6 @@ async def _collection(core: Core, call: Call, request: Request) -> Page:
 
 
 async def _delete(core: Core, call: Call, request: Request) -> Response:
-    if call.subresource:
-        raise method_not_allowed(call.verb)
     options = delete_options(request)
     call.dry_run = call.dry_run or options.dry_run
     return _deleted(call, await delete(core, call, options))
@@ -124,15 +116,8 @@ async def _write(core: Core, request: Request, call: Call) -> Object:
     if not isinstance(body, dict):
         raise bad_request("the body must be one object")
     if call.verb == "update":
-        own = call.subresource in dispatch.OWN_UPDATE
-        return await (
-            dispatch.update(core, call, body) if own else update(core, _stored_call(core, call), body)
-        )
-    if call.subresource:
-        return await dispatch.create(core, call, body)
-    if call.name:
-        raise method_not_allowed("create")
-    return await create(core, _stored_call(core, call), body)
+        return await dispatch.update(core, _stored_call(core, call), body)
+    return await dispatch.create(core, _stored_call(core, call), body)
 
 
 async def _patch(core: Core, request: Request, call: Call, body: Any) -> Object:
@@ -142,9 +127,7 @@ async def _patch(core: Core, request: Request, call: Call, body: Any) -> Object:
         raise unsupported_media_type(content_type, ", ".join(MEDIA_TYPES))
     if patch_type == "apply":
         call.field_manager = request.query.get("fieldManager", "")
-    if call.subresource in dispatch.OWN_UPDATE:
-        return await dispatch.patch(core, call, body, patch_type)
-    return await patch(core, _stored_call(core, call), body, patch_type)
+    return await dispatch.patch(core, _stored_call(core, call), body, patch_type)
 
 
 def _stored_call(core: Core, call: Call) -> Call:
@@ -153,12 +136,7 @@ def _stored_call(core: Core, call: Call) -> Call:
     return call if stored is None else replace(call, kind=stored)
 
 
-async def _virtual(core: Core, request: Request, call: Call, form: Accepted) -> Response:
-    if call.verb == "create":
-        body = decode_body(request.body, request.headers.get("content-type", "application/json"))
-        if not isinstance(body, dict):
-            raise bad_request("the body must be one object")
-        return of(reviews.answer(core, call, body), 201)
+def _measured(core: Core, request: Request, call: Call, form: Accepted) -> Response:
     found = metrics.read(core, call, selection(request))
     if form.as_kind == "Table":
         items = found["items"] if call.verb == "list" else [found]
