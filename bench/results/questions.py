@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import random
 import urllib.parse
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from harness.stored_rows import position_id
+from result_node.positions import CommitPosition, TimePosition, encode_cursor
+from result_node.question import Filters
 
 Ask = Callable[[random.Random, "Known"], str]
 
@@ -33,9 +36,20 @@ class Known:
         segment = self.first + timedelta(hours=sequence // (self.rows // self.hours))
         return str(position_id(sequence, segment=segment))
 
+    def a_segment_ms(self, chance: random.Random) -> int:
+        """The beginning of one of the run's segments."""
+        return round((self.first + timedelta(hours=chance.randrange(self.hours))).timestamp() * 1000)
+
+    def a_position(self, chance: random.Random) -> TimePosition:
+        """Where a reader may stand who has turned many pages."""
+        return TimePosition(self.a_moment(chance), uuid.UUID(int=chance.getrandbits(128)))
+
     def a_moment(self, chance: random.Random) -> datetime:
         """Some moment of the time that is filled."""
         return self.first + timedelta(hours=chance.random() * self.hours)
+
+
+NO_FILTERS = Filters.model_validate({}).digest
 
 
 def _search(**filters: str) -> str:
@@ -80,7 +94,14 @@ QUESTIONS: dict[str, Callable[[random.Random, Known], dict[str, str]]] = {
     "prefix and worker": lambda chance, known: {
         "expression": f"{chance.randrange(10, 99)}", "match": "prefix", "worker": _pod(chance),
     },
+    "expression that never was": lambda chance, known: {"expression": f"never({chance.random()}"},
+    "prefix that never was": lambda chance, known: {"expression": "never(", "match": "prefix"},
     "run": lambda chance, known: {"run": known.run},
+    "run that never was": lambda chance, known: {"run": f"{chance.randrange(1 << 34):09x}"},
+    "run with its segment": lambda chance, known: {
+        "run": known.run, "segment": str(known.a_segment_ms(chance)),
+    },
+    "a page far back": lambda chance, known: {"cursor": encode_cursor(known.a_position(chance), NO_FILTERS)},
     "run and undefined": lambda chance, known: {"run": known.run, "status": "undefined"},
 }  # fmt: skip
 
@@ -93,6 +114,18 @@ def _page(question: str) -> Ask:
     return lambda chance, known: f"/results?{_search(**QUESTIONS[question](chance, known))}"
 
 
+BEFORE_ALL = encode_cursor(CommitPosition(0, uuid.UUID(int=0)))
+EXPORTED = (
+    "newest", "worker", "worker that never was", "undefined", "common expression", "rare expression",
+    "expression that never was", "rare prefix", "run with its segment",
+)  # fmt: skip
+"""Questions whose exports are asked for as well; what counts is the time to the first rows."""
+
+
+def _export(question: str) -> Ask:
+    return lambda chance, known: f"/api/v1/results/export?{_search(**QUESTIONS[question](chance, known))}"
+
+
 KINDS: dict[str, Ask] = {
     "page /": lambda chance, known: "/",
     "page /live/summary": lambda chance, known: "/live/summary",
@@ -100,8 +133,13 @@ KINDS: dict[str, Ask] = {
     "page /statistics 1h": lambda chance, known: "/statistics?window=1h",
     "page /statistics 24h": lambda chance, known: "/statistics?window=24h",
     "page /api": lambda chance, known: "/api",
+    "page of no such result": lambda chance, known: f"/results/{uuid.UUID(int=chance.getrandbits(128))}",
     "api /results/{id}": lambda chance, known: f"/api/v1/results/{known.an_id(chance)}",
+    "api stream: newest": lambda chance, known: "/api/v1/results/stream",
+    "api stream: from the beginning": lambda chance, known: f"/api/v1/results/stream?after={BEFORE_ALL}",
+    "page stream": lambda chance, known: "/live/events",
     "api /statistics 24h": lambda chance, known: "/api/v1/statistics?window=24h",
     **{f"page search: {question}": _page(question) for question in QUESTIONS},
     **{f"api search: {question}": _api(question) for question in QUESTIONS},
+    **{f"api export: {question}": _export(question) for question in EXPORTED},
 }

@@ -87,14 +87,11 @@ class Database:
                 statement
             )  # a connection that died while idle; reading twice is harmless
 
-    async def fetch_value(self, statement: Statement) -> object:
-        """The first column of the first row, or None."""
-        rows = await self.fetch(statement)
-        return rows[0][0] if rows else None
-
-    async def batches(self, statement: Statement, *, size: int) -> AsyncGenerator[Sequence[Row], None]:
+    async def batches(
+        self, statement: Statement, *, first: int, size: int
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """All rows of one snapshot, a batch at a time by a server-side cursor, so memory is bounded by
-        the batch.
+        the batch; the first one is of another size, to be there soon.
         """
         self._refuse_while_away()
         async with self._connection() as connection:
@@ -103,8 +100,10 @@ class Database:
                     f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._export_timeout}"
                 )
                 cursor = await connection.cursor(statement.sql, *statement.arguments)
-                while rows := await cursor.fetch(size):
+                rows = await cursor.fetch(first)
+                while rows:
                     yield rows
+                    rows = await cursor.fetch(size)
                 await connection.execute("COMMIT")
             except BaseException:
                 connection.terminate()  # who cuts it short, by cancelling, leaves no time to roll back

@@ -21,7 +21,7 @@ from result_node.question import Filters
 from result_node.runs import STEPS, bounds_of, moment_ms, segments_of
 from result_node.stored import StoredResult
 
-EXPORT_BATCH = 1000
+EXPORT_FIRST, EXPORT_BATCH = 100, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +78,34 @@ class Search:
         if filters.run is not None:
             statement = walks.export_by_run(filters, bounds=await self._run_bounds(filters))
         else:
-            statement = walks.export_by_time(filters)
-        async for rows in self._database.batches(statement, size=EXPORT_BATCH):
+            nothing, within = await self._minutes(filters, not_after=filters.until)
+            if nothing:
+                return
+            statement = walks.export_by_time(filters, within)
+        async for rows in self._database.batches(statement, first=EXPORT_FIRST, size=EXPORT_BATCH):
             yield rows
 
     async def _find_by_time(self, filters: Filters, before: TimePosition | None, limit: int) -> Page:
-        not_after = None
         latest = before.created_at if before is not None else filters.until
-        summary = walks.last_minute_with_matches(filters, not_after=latest)
-        if summary is not None:
-            minute = await self._database.fetch_value(summary)
-            if not isinstance(minute, datetime):
-                return Page([], None)
-            not_after = minute + timedelta(minutes=1)
+        nothing, within = await self._minutes(filters, not_after=latest)
+        if nothing:
+            return Page([], None)
+        not_after = None if within is None else within[1] + timedelta(minutes=1)
         return await self._step(
             walks.by_time(filters, before=before, not_after=not_after, budget=self._budget, limit=limit + 1),
             filters,
             limit,
         )
+
+    async def _minutes(
+        self, filters: Filters, *, not_after: datetime | None
+    ) -> tuple[bool, tuple[datetime, datetime] | None]:
+        """Whether nothing at all can match, and otherwise between which minutes, if that is known."""
+        summary = walks.minutes_with_matches(filters, not_after=not_after)
+        if summary is None:
+            return False, None
+        (row,) = await self._database.fetch(summary)
+        return row["first"] is None, (row["first"], row["last"])
 
     async def _find_in_run(self, filters: Filters, position: Position | None, limit: int) -> Page:
         bounds = await self._run_bounds(filters)

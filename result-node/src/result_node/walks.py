@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from result_node.positions import TimePosition
 from result_node.question import Filters
@@ -65,9 +65,7 @@ def by_time(
 def by_expression(filters: Filters, *, before: TimePosition | None, budget: int, limit: int) -> Statement:
     """The rows of one whole expression, newest first."""
     arguments = _Arguments()
-    indexed = arguments.add((filters.expression or "")[:INDEXED_PREFIX])
-    along = [f'left(results.expression, {INDEXED_PREFIX}) COLLATE "C" = {indexed}']
-    along += _time_range(filters, arguments, before)
+    along = _indexed_expression(filters, arguments) + _time_range(filters, arguments, before)
     return _newest_first(filters, arguments, along, budget=budget, limit=limit)
 
 
@@ -76,10 +74,7 @@ def by_prefix(filters: Filters, *, before: TimePosition | None, limit: int) -> S
     them, up to one more.
     """
     arguments = _Arguments()
-    prefix = (filters.expression or "")[:INDEXED_PREFIX]
-    key = f'left(results.expression, {INDEXED_PREFIX}) COLLATE "C"'
-    along = [f"{key} >= {arguments.add(prefix)}", f"{key} <= {arguments.add(prefix + _HIGHEST)}"]
-    along += _time_range(filters, arguments, before)
+    along = _indexed_expression(filters, arguments) + _time_range(filters, arguments, before)
     matches = _all(_residual(filters, arguments, "candidate"))
     sql = f"""
         SELECT * FROM (
@@ -124,10 +119,18 @@ def by_run(
     return Statement(sql, tuple(arguments.values))
 
 
-def export_by_time(filters: Filters) -> Statement:
-    """Everything that matches, newest first; for a cursor that fetches in batches."""
+def export_by_time(filters: Filters, within: tuple[datetime, datetime] | None) -> Statement:
+    """Everything that matches, newest first; for a cursor that fetches in batches. `within` are the first and
+    last minute of what matches, if known.
+    """
     arguments = _Arguments()
     conditions = _time_range(filters, arguments, None) + _residual(filters, arguments, "results")
+    if within is not None:
+        first, last = within
+        conditions.append(f"results.created_at >= {arguments.add(first)}")
+        conditions.append(f"results.created_at < {arguments.add(last + timedelta(minutes=1))}")
+    if filters.expression is not None:
+        conditions += _indexed_expression(filters, arguments)
     sql = f"""
         SELECT {select_list()} FROM results WHERE {_all(conditions)}
         ORDER BY results.created_at DESC, results.id DESC"""  # noqa: S608 - only placeholders
@@ -149,9 +152,9 @@ def export_by_run(filters: Filters, *, bounds: Iterable[tuple[uuid.UUID, uuid.UU
     return Statement(sql, tuple(arguments.values))
 
 
-def last_minute_with_matches(filters: Filters, *, not_after: datetime | None) -> Statement | None:
-    """The latest minute in which such an answer was stored, from the minutes' summary; None when no
-    filter is summarised.
+def minutes_with_matches(filters: Filters, *, not_after: datetime | None) -> Statement | None:
+    """The first and the last minute in which such an answer was stored, from the minutes' summary; None when
+    no filter is summarised.
     """
     arguments = _Arguments()
     summarised = {"worker": filters.worker, "version": filters.version, "status": filters.status}
@@ -162,7 +165,9 @@ def last_minute_with_matches(filters: Filters, *, not_after: datetime | None) ->
         return None
     if not_after is not None:
         conditions.append(f"minute <= {arguments.add(not_after)}")
-    sql = f"SELECT max(minute) FROM result_minutes WHERE {_all(conditions)}"  # noqa: S608 - only placeholders
+    sql = f"""
+        SELECT min(minute) AS first, max(minute) AS last
+        FROM result_minutes WHERE {_all(conditions)}"""  # noqa: S608 - only placeholders
     return Statement(sql, tuple(arguments.values))
 
 
@@ -196,6 +201,15 @@ def _segments(
     low, high = arguments.add(lows), arguments.add(highs)
     rows = f"unnest({low}::uuid[], {high}::uuid[]) AS bounds (low, high)"
     return f"(SELECT * FROM {rows} ORDER BY low) AS segment"  # noqa: S608 - only placeholders
+
+
+def _indexed_expression(filters: Filters, arguments: _Arguments) -> list[str]:
+    """The part of the expression's filter that its index answers."""
+    text = (filters.expression or "")[:INDEXED_PREFIX]
+    key = f'left(results.expression, {INDEXED_PREFIX}) COLLATE "C"'
+    if filters.match == "exact":
+        return [f"{key} = {arguments.add(text)}"]
+    return [f"{key} >= {arguments.add(text)}", f"{key} <= {arguments.add(text + _HIGHEST)}"]
 
 
 def _time_range(filters: Filters, arguments: _Arguments, before: TimePosition | None) -> list[str]:

@@ -4,6 +4,7 @@ wrong.
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -121,6 +122,8 @@ async def test_a_filter_gives_exactly_what_matches(
         with subtests.test("-".join(f"{name}={value}" for name, value in question.items())):
             found = await ids(client, limit=2, **question)
             assert found == [str(position_id(n)) for n in matching]
+            exported = (await client.get("/api/v1/results/export", params=question)).text
+            assert [json.loads(line)["id"] for line in exported.splitlines()] == found
 
 
 async def test_long_expressions_that_begin_alike_are_told_apart(

@@ -37,11 +37,16 @@ async def retain(settings: RetentionSettings) -> None:
         await connection.execute(ENSURE_PARTITIONS, HOURS_BEHIND, HOURS_AHEAD)
         await _drop_orphans(connection)
         await _drop_old(connection, settings)
-        await connection.execute(_OLD_MINUTES, settings.minutes_retention_days)
+        await connection.execute(_OLD_MINUTES, _minutes_days(settings))
     except LOST_ERRORS as error:
         raise WorkerError(f"the retention failed: {told(error)}") from error
     finally:
         await close(connection)
+
+
+def _minutes_days(settings: RetentionSettings) -> int:
+    """Never fewer than the answers themselves are kept: a search looks there for where they are."""
+    return max(settings.minutes_retention_days, settings.retention_hours // 24 + 1)
 
 
 async def _drop_old(connection: Connection, settings: RetentionSettings) -> None:

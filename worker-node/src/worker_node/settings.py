@@ -58,5 +58,8 @@ class RetentionSettings(DatabaseSettings):
         0, unit="GB", minimum=0, help="above it the oldest partitions are dropped; 0 means no such limit"
     )
     minutes_retention_days: int = setting(
-        90, unit="d", minimum=1, help="statistics by minute older than this are deleted"
+        90,
+        unit="d",
+        minimum=1,
+        help="statistics by minute older than this, and than the answers, are deleted",
     )
