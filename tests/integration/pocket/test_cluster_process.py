@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +38,65 @@ spec:
       terminationGracePeriodSeconds: 1
       containers: [{name: main, image: busybox, command: [sleep, "100000"]}]
 """
+
+
+SERVED = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 8000}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: main
+        image: ghcr.io/auto-stack/autostack
+        command: [python, -m, http.server, --bind, $(POD_IP), "8000"]
+        env: [{name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
+        readinessProbe: {tcpSocket: {port: 8000}}
+"""
+
+
+class Traffic:
+    """One request after another, each on a connection of its own, until the block ends."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._send, name="traffic")
+        self.answered = 0
+        self.failures: list[str] = []
+
+    def _send(self) -> None:
+        while not self._over.is_set():
+            try:
+                with urllib.request.urlopen(self._url, timeout=20) as answer:  # noqa: S310 - our own Service
+                    answer.read()
+            except OSError as error:
+                self.failures.append(str(error))
+            else:
+                self.answered += 1
+
+    def goes_on(self) -> None:
+        """Wait until ten more requests were answered."""
+        enough = self.answered + 10
+        eventually_sync(lambda: self.answered >= enough or self.failures, what="more answers")
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 @pytest.fixture
@@ -80,20 +141,28 @@ def container_ids(found: dict[str, dict[str, Any]]) -> set[str]:
     return {one["status"]["containerStatuses"][0]["containerID"] for one in found.values()}
 
 
-def test_pods_outlive_a_killed_control_plane_and_a_deleted_cluster_leaves_nothing(
+def test_pods_and_their_traffic_outlive_a_killed_control_plane_and_a_deleted_cluster_leaves_nothing(
     places: ClusterPlaces,
 ) -> None:
     started = lifecycle.start(places)
     assert started.state == "running"
     assert lifecycle.start(places).pid == started.pid
-    kubectl(places, "apply", "-f", "-", given=DEPLOYMENT)
+    kubectl(places, "apply", "-f", "-", given=SERVED)
     before = container_ids(two(places))
+    address = kubectl(places, "get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+    eventually_sync(lambda: urllib.request.urlopen(f"http://{address}:8000/").close() or True, what="the way")
     assert started.pid is not None
-    os.kill(started.pid, signal.SIGKILL)
-    eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
-    assert lifecycle.status(places).sandboxes == 2
-    lifecycle.start(places)
-    assert container_ids(two(places)) == before
+    with Traffic(f"http://{address}:8000/") as traffic:
+        traffic.goes_on()
+        os.kill(started.pid, signal.SIGKILL)
+        eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
+        traffic.goes_on()
+        assert lifecycle.status(places).sandboxes == 2
+        lifecycle.start(places)
+        traffic.goes_on()
+        assert container_ids(two(places)) == before
+        traffic.goes_on()
+    assert traffic.failures == []
     lifecycle.delete(places)
     assert not places.folder.exists()
     assert lifecycle.status(places).state == "absent"

@@ -111,13 +111,23 @@ class Container:
         if started is not None and pid is not None and child is not None and ended is None:
             with contextlib.suppress(ProcessLookupError):  # it ended just now
                 self._process = sandboxes.Process(pid, child, status)
-                self.view = replace(self.view, waiting=None, running_since=started.started_at)
+                known_as = self._told_of(started.container_id)
+                self.view = replace(
+                    self.view, waiting=None, running_since=started.started_at,
+                    ready=bool(known_as.get("ready")), started=bool(known_as.get("started")),
+                )  # fmt: skip
                 return
         if ended is None:
             sandboxes.kill_orphan(status)
             finished = status.stat().st_mtime if status.exists() else time.time()
             ended = self._end(sandboxes.exit_code(status), started, finished_at=finished)
         self.view = replace(self.view, waiting=None, ended=ended)
+
+    def _told_of(self, container_id: str) -> dict[str, Any]:
+        """What the pod's status last told of this run: it stays so until a probe says otherwise."""
+        status = self.pod.object.get("status") or {}
+        told = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
+        return next((one for one in told if one.get("containerID") == container_id), {})
 
     async def run(self) -> Ended | None:
         """Run until the restart policy is satisfied; None when it was stopped before it ever ran."""
