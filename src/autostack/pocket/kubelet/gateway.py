@@ -101,7 +101,7 @@ class Gateway:
         unseen = once and process.input is not None and not process.input.attached
         if process.input is not None:
             process.input.attached = True
-        wanted = Selection(follow=True, tail_lines=None if unseen else 0)
+        wanted = Selection(follow=True, start=0 if unseen else attempt.log.stat().st_size)
         output = LogFile(attempt.log).read(wanted, has_ended=process.ended.done)
         return AttachSession(process, output, stdin=stdin, once=once, terminal=bool(spec.get("tty")))
 

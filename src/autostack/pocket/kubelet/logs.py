@@ -33,13 +33,14 @@ _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which part of the output is wanted, and how; `since` in seconds since the epoch."""
+    """Which part of the output is wanted, and how; `since` in seconds since the epoch, `start` an offset."""
 
     follow: bool = False
     timestamps: bool = False
     since: float | None = None
     tail_lines: int | None = None
     limit_bytes: int | None = None
+    start: int = 0
 
 
 class LogFile:
@@ -123,6 +124,7 @@ class LogFile:
         if wanted.since is not None:
             first = bisect_left([when for _, when in times], wanted.since)
             start = max(start, times[first - 1][0] if first else 0)
+        start = max(start, wanted.start)
         if wanted.tail_lines is not None:
             start = max(start, _tail(fd, wanted.tail_lines, floor=start))
         return start
