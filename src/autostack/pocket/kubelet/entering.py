@@ -173,12 +173,13 @@ class Session:
 
     async def kill(self) -> None:
         """End the program and everything that belongs to the session."""
-        for pid in _descendants(self._process.pid):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        if self._process.returncode is None:  # after its end the number may be another's
+            for pid in _descendants(self._process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
         self.close()
 
     def close(self) -> None:

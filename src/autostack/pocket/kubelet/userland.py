@@ -10,6 +10,7 @@ hostname, resolv.conf) are symlinks to the pod's folder.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -165,9 +166,12 @@ def _copy(source: Path, target: Path) -> None:
 def _provide(root: Path) -> None:
     for name in _PROVIDED:
         link = rooted.entry(root, f"etc/{name}")
-        if link.is_symlink() or link.exists():
-            link.unlink()
-        link.symlink_to(f"{POD_FOLDER}/{name}")
+        wanted = Path(POD_FOLDER, name)
+        if link.is_symlink() and link.readlink() == wanted:
+            continue  # a tree that other pods run from, and may just be starting from, stays as it is
+        fresh = link.with_name(f".{name}.{secrets.token_hex(4)}")
+        fresh.symlink_to(wanted)
+        fresh.rename(link)
 
 
 def accounts(image: Image) -> str:

@@ -10,12 +10,15 @@ import pytest
 from autostack.pocket.cluster.errors import ClusterError, InvalidStateError
 from autostack.pocket.cluster.network import Network, claim, read_network
 from autostack.pocket.cluster.places import ClusterPlaces, places_of
+from autostack.pocket.images.image import Image
 from autostack.pocket.kubelet.attempts import attempts, next_attempt
 from autostack.pocket.kubelet.cgroups import Cgroups, Limits
 from autostack.pocket.kubelet.errors import MountError
 from autostack.pocket.kubelet.logs import KEEP_BYTES, SLACK_BYTES, LogFile, Selection
 from autostack.pocket.kubelet.node import Addresses
 from autostack.pocket.kubelet.projection import File
+from autostack.pocket.kubelet.sandbox import POD_FOLDER
+from autostack.pocket.kubelet.userland import make_root
 from autostack.pocket.kubelet.volumes import empty_folder, mount_of, write_files
 
 
@@ -78,6 +81,21 @@ def test_two_attempts_are_kept_and_the_number_goes_on(tmp_path: Path) -> None:
     numbers = [next_attempt(tmp_path / "main").number for _ in range(4)]
     assert numbers == [0, 1, 2, 3]
     assert [one.number for one in attempts(tmp_path / "main")] == [2, 3]
+
+
+def test_a_tree_that_pods_run_from_is_not_touched_by_another_start(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "bin").mkdir(parents=True)
+    (tree / "etc").mkdir()
+    (tree / "etc/hosts").write_text("the image's own")
+    image = Image("own", "sha256:1", tree=tree, brings_userland=True)
+
+    def links() -> list[int]:
+        root, _ = make_root(tmp_path / "unused", image, read_only=True, working_dir="/", mounts=())
+        assert str((root / "etc/hosts").readlink()) == f"{POD_FOLDER}/hosts"
+        return [(root / "etc" / name).lstat().st_ino for name in ("hosts", "hostname", "resolv.conf")]
+
+    assert links() == links()
 
 
 def test_limits_become_the_settings_of_each_cgroup_version(tmp_path: Path) -> None:
