@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autostack.pocket.client import ApiClient
     from autostack.pocket.controllers.cluster import Cluster
 
 
@@ -25,17 +24,12 @@ class ProxySettings:
     socket decides where connections go."""
 
 
-async def run(client: ApiClient, settings: ProxySettings) -> None:
-    """Keep the forwarder equal to the cluster until cancelled; it goes on without us until `stop`."""
-    # the forwarder's process imports this package and needs none of the controllers
-    from autostack.pocket.proxy.steering import run as steer  # noqa: PLC0415
-
-    await steer(client, settings)
-
-
 async def run_on(cluster: Cluster, settings: ProxySettings) -> None:
-    """`run` on a view of the cluster that others share and that is started elsewhere."""
-    from autostack.pocket.proxy.steering import run_on as steer  # noqa: PLC0415 - as above
+    """Keep the forwarder equal to the cluster until cancelled; it goes on without us until `stop`. The view
+    of the cluster is started elsewhere.
+    """
+    # the forwarder's process imports this package and needs none of the controllers
+    from autostack.pocket.proxy.steering import run_on as steer  # noqa: PLC0415
 
     await steer(cluster, settings)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from autostack.pocket.client import ApiClient, Object
+from autostack.pocket.client import Object
 from autostack.pocket.controllers.cluster import Cluster
 from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, POD, SERVICE, Kind
 from autostack.pocket.controllers.loop import Controller, run_controller
@@ -114,13 +114,3 @@ async def stop(settings: ProxySettings) -> None:
     connections.
     """
     await Link(settings.state).stop()
-
-
-async def run(client: ApiClient, settings: ProxySettings) -> None:
-    """`run_on` with a view of its own."""
-    cluster = Cluster(client)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_on(cluster, settings), name="service-proxy")
-        for kind in (SERVICE, ENDPOINT_SLICE, POD):
-            cluster.informer(kind)
-        cluster.start(tasks)

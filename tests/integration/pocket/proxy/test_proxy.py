@@ -16,9 +16,10 @@ from harness.postgres import free_address
 from harness.waiting import eventually
 
 from autostack.pocket.apiserver.server import ApiServer
-from autostack.pocket.client import Object
-from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, EVENT, SERVICE
-from autostack.pocket.proxy import ProxySettings, run, stop
+from autostack.pocket.client import ApiClient, Object
+from autostack.pocket.controllers.cluster import Cluster
+from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, EVENT, POD, SERVICE
+from autostack.pocket.proxy import ProxySettings, run_on, stop
 
 
 class Greeter:
@@ -51,10 +52,20 @@ async def greeters() -> AsyncIterator[list[Greeter]]:
             one.server.close()
 
 
+async def steer(client: ApiClient, settings: ProxySettings) -> None:
+    """The proxy with a view of the cluster of its own."""
+    cluster = Cluster(client)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run_on(cluster, settings))
+        for kind in (SERVICE, ENDPOINT_SLICE, POD):
+            cluster.informer(kind)
+        cluster.start(tasks)
+
+
 @pytest.fixture
 async def steered(pocket_api: ApiServer, tmp_path: Path) -> AsyncIterator[ApiServer]:  # noqa: F811
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(run(pocket_api.client(), ProxySettings(tmp_path / "proxy")))
+        running = tasks.create_task(steer(pocket_api.client(), ProxySettings(tmp_path / "proxy")))
         yield pocket_api
         running.cancel()
     await stop(ProxySettings(tmp_path / "proxy"))
@@ -236,7 +247,7 @@ async def test_traffic_outlives_the_control_plane_and_the_next_one_takes_it_over
     tmp_path: Path,
 ) -> None:
     settings = ProxySettings(tmp_path / "proxy")
-    first = asyncio.create_task(run(pocket_api.client(), settings))
+    first = asyncio.create_task(steer(pocket_api.client(), settings))
     service = await publish(pocket_api, greeters)
     host = service["spec"]["clusterIP"]
     name, reader, writer = await connected(host)
@@ -246,7 +257,7 @@ async def test_traffic_outlives_the_control_plane_and_the_next_one_takes_it_over
     await asyncio.wait([first])
     writer.write(f"{name}?\n".encode())
     assert await reader.readline() == f"{name}?\n".encode()
-    second = asyncio.create_task(run(pocket_api.client(), settings))
+    second = asyncio.create_task(steer(pocket_api.client(), settings))
     greeted_again, _, other = await connected(host)
     assert greeted_again in ("one", "two")
     assert forwarder_pids(tmp_path) == [pid]

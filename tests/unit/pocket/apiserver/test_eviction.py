@@ -75,3 +75,12 @@ async def test_an_unknown_policy_is_refused(pocket_api: ApiServer) -> None:
         await prepare(pocket_api, "Sometimes", ready=False)
     assert refused.value.code == 422
     assert "spec.unhealthyPodEvictionPolicy" in refused.value.message
+
+
+async def test_an_eviction_is_created_and_nothing_else(pocket_api: ApiServer) -> None:
+    await prepare(pocket_api, "", ready=True)
+    with pytest.raises(ApiError) as refused:
+        await pocket_api.client().update(
+            PODS, {"metadata": {"name": "p", "namespace": "default"}}, subresource="eviction"
+        )
+    assert refused.value.code == 405
