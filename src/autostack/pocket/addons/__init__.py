@@ -8,6 +8,7 @@ them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -57,15 +58,23 @@ def with_host_port(deployment: Object, port: int | None) -> Object:
 
 
 async def install(client: ApiClient, settings: AddonSettings) -> None:
-    """Apply every manifest; safe to repeat."""
-    for obj in manifests(settings):
-        metadata = obj["metadata"]
-        await client.patch(
-            KINDS[obj["kind"]],
-            metadata["name"],
-            obj,
-            metadata.get("namespace"),
-            patch_type="apply",
-            field_manager=FIELD_MANAGER,
-            force=True,
-        )
+    """Apply every manifest, those that run something last; safe to repeat."""
+    objects = list(manifests(settings))
+    for stage in (
+        [obj for obj in objects if obj["kind"] != "Deployment"],
+        [obj for obj in objects if obj["kind"] == "Deployment"],
+    ):
+        await asyncio.gather(*(_apply(client, obj) for obj in stage))
+
+
+async def _apply(client: ApiClient, obj: Object) -> None:
+    metadata = obj["metadata"]
+    await client.patch(
+        KINDS[obj["kind"]],
+        metadata["name"],
+        obj,
+        metadata.get("namespace"),
+        patch_type="apply",
+        field_manager=FIELD_MANAGER,
+        force=True,
+    )

@@ -98,10 +98,10 @@ async def _run_parts(
     ready = asyncio.create_task(kubelet.ready.wait(), name="ready")
     await asyncio.wait((ready, parts, stopping), return_when=asyncio.FIRST_COMPLETED)
     if ready.done():
-        gc.collect()
-        gc.freeze()  # what start-up made stays: the collector need not walk it again
         write_state(places, ready=True)
         log.info("cluster ready", extra={"cluster": places.name, "node": node.name})
+        gc.collect()
+        gc.freeze()  # what start-up made stays: the collector need not walk it again
         await asyncio.wait((parts, stopping), return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if stopping.done() and stopping.result() != signal.SIGHUP:
