@@ -7,14 +7,25 @@ exits 20.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from autostack.cli.app_output import (
+    AsJson,
+    Output,
+    facts,
+    initiator,
+    list_row,
+    output_format,
+    print_document,
+    print_lines,
+    print_operation,
+    print_table,
+    resource_rows,
+)
 from autostack.cli.connection import ClusterName, kubeconfig_path
 from autostack.cli.grouping import group
 
@@ -25,7 +36,6 @@ T = TypeVar("T")
 app = group("Applications of the GitOps controller.")
 
 Name = Annotated[str, typer.Argument(help="The Application.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait at most.")]
 
 
@@ -40,69 +50,70 @@ def _with_api(cluster: str | None, work: Callable[[KubernetesApi], Coroutine[Any
 
 
 @app.command("list")
-def list_applications(cluster: ClusterName = None, as_json: AsJson = False) -> None:
-    """List the Applications."""
+def list_applications(
+    selector: Annotated[str, typer.Option("-l", "--selector", help="Only those with these labels.")] = "",
+    project: Annotated[str, typer.Option("-p", "--project", help="Only those of this project.")] = "",
+    output: Output = "wide",
+    cluster: ClusterName = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the Applications; -o name prints names only."""
     from autostack.gitops.api import APPLICATIONS
     from autostack.gitops.requests import NAMESPACE
 
-    found = _with_api(cluster, lambda api: api.list(APPLICATIONS, NAMESPACE))["items"]
-    if as_json:
-        return _print_json(found)
-    rows = []
-    for one in found:
-        spec, status = one["spec"], one.get("status") or {}
-        source = spec.get("source") or {}
-        rows.append(
-            [
-                one["metadata"]["name"],
-                spec.get("project", ""),
-                (status.get("sync") or {}).get("status", "Unknown"),
-                (status.get("health") or {}).get("status", "Unknown"),
-                _policy(spec),
-                ", ".join(sorted({entry["type"] for entry in status.get("conditions") or []})) or "<none>",
-                source.get("repoURL", ""),
-                source.get("path", ""),
-                source.get("targetRevision", ""),
-            ]
-        )
+    form = output_format(output, "name", as_json=as_json)
+    listed = _with_api(cluster, lambda api: api.list(APPLICATIONS, NAMESPACE, label_selector=selector))
+    found = [one for one in listed["items"] if project in {"", one["spec"].get("project")}]
+    if print_document(found, form):
+        return None
+    if form == "name":
+        return print_lines([f"{NAMESPACE}/{one['metadata']['name']}" for one in found])
     header = ["NAME", "PROJECT", "STATUS", "HEALTH", "SYNCPOLICY", "CONDITIONS", "REPO", "PATH", "TARGET"]
-    return _print_table(header, rows)
+    return print_table(header, [list_row(one) for one in found])
 
 
 @app.command()
 def get(
     name: Name,
     refresh: Annotated[bool, typer.Option("--refresh", help="Have Git looked at first.")] = False,
+    hard_refresh: Annotated[
+        bool, typer.Option("--hard-refresh", help="The same: nothing of Git is cached but by commit.")
+    ] = False,
+    output: Output = "wide",
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one Application and its resources."""
+    """Show one Application and its resources; -o tree shows what controllers made below them."""
     from autostack.gitops import requests
 
-    action = requests.refresh if refresh else requests.get
+    form = output_format(output, "tree", "name", as_json=as_json)
+    action = requests.refresh if refresh or hard_refresh else requests.get
     found = _with_api(cluster, lambda api: action(api, name))
-    if as_json:
-        return _print_json(found)
-    for label, text in _facts(found):
-        typer.echo(f"{label + ':':<20}{text}")
+    if print_document(found, form):
+        return None
+    if form == "name":
+        return typer.echo(f"{found['metadata']['namespace']}/{found['metadata']['name']}")
+    print_lines([f"{label + ':':<20}{text}" for label, text in facts(found)])
     typer.echo("")
-    return _print_table(
-        ["GROUP", "KIND", "NAMESPACE", "NAME", "STATUS", "HEALTH", "HOOK", "MESSAGE"], _resource_rows(found)
-    )
+    if form == "tree":
+        return _print_tree(name, cluster)
+    header = ["GROUP", "KIND", "NAMESPACE", "NAME", "STATUS", "HEALTH", "HOOK", "MESSAGE"]
+    return print_table(header, resource_rows(found))
 
 
 @app.command()
-def tree(name: Name, cluster: ClusterName = None, as_json: AsJson = False) -> None:
+def tree(name: Name, output: Output = "wide", cluster: ClusterName = None, as_json: AsJson = False) -> None:
     """Show the resources and what controllers made below them."""
+    _print_tree(name, cluster, output_format(output, as_json=as_json))
+
+
+def _print_tree(name: str, cluster: str | None, form: str = "wide") -> None:
     from autostack.gitops import requests
     from autostack.gitops.tree import branches, lines
 
     found = _with_api(cluster, lambda api: branches(api, name, requests.get))
-    if as_json:
-        return _print_json(found)
-    for line in lines(found):
-        typer.echo(line)
-    return None
+    if not print_document(found, form):
+        print_lines(list(lines(found)))
 
 
 @app.command()
@@ -110,12 +121,18 @@ def diff(
     name: Name,
     revision: Annotated[str, typer.Option("--revision", help="Compare with this revision.")] = "",
     local: Annotated[Path | None, typer.Option("--local", help="Compare with a folder of manifests.")] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code/--no-exit-code", help="Exit 1 when something differs.")
+    ] = True,
+    output: Output = "wide",
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between the cluster and Git; exits 1 when something does."""
+    """Show what differs between the cluster and Git; exits 1 when something does, 2 on an error."""
     from autostack.errors import AutostackError
     from autostack.gitops import inspection, requests
+
+    form = output_format(output, as_json=as_json)
 
     async def work(api: KubernetesApi) -> Any:
         return await inspection.differing(api, await requests.get(api, name), revision=revision, local=local)
@@ -125,24 +142,20 @@ def diff(
     except AutostackError as error:
         typer.echo(f"autostack: {error}", err=True)
         raise typer.Exit(2) from error
-    if as_json:
-        _print_json(
-            [
-                {
-                    "group": item.key.group,
-                    "kind": item.key.kind,
-                    "namespace": item.key.namespace,
-                    "name": item.key.name,
-                    "differences": [str(one) for one in item.differences],
-                }
-                for item in resources
-            ]
-        )
-    else:
+    document = [
+        {
+            "group": item.key.group,
+            "kind": item.key.kind,
+            "namespace": item.key.namespace,
+            "name": item.key.name,
+            "differences": [str(one) for one in item.differences],
+        }
+        for item in resources
+    ]
+    if not print_document(document, form):
         for item in resources:
-            for line in inspection.unified(item):
-                typer.echo(line)
-    if resources:
+            print_lines(list(inspection.unified(item)))
+    if resources and exit_code:
         raise typer.Exit(1)
 
 
@@ -157,12 +170,14 @@ def sync(
     ] = None,
     wait_for_it: Annotated[bool, typer.Option("--wait/--async", help="Wait for the end.")] = True,
     timeout: Timeout = 300,
+    output: Output = "wide",
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
     """Sync an Application to Git; exits 1 when the sync fails."""
     from autostack.gitops import requests
 
+    form = output_format(output, as_json=as_json)
     asked: dict[str, Any] = {"prune": prune, "dryRun": dry_run}
     if revision:
         asked["revision"] = revision
@@ -181,19 +196,24 @@ def sync(
             "the sync",
         )
 
-    _print_operation(_with_api(cluster, work), as_json=as_json, ended=wait_for_it)
+    print_operation(_with_api(cluster, work), form, ended=wait_for_it)
 
 
 @app.command()
-def history(name: Name, cluster: ClusterName = None, as_json: AsJson = False) -> None:
-    """List the deployments."""
+def history(
+    name: Name, output: Output = "wide", cluster: ClusterName = None, as_json: AsJson = False
+) -> None:
+    """List the deployments; -o id prints their ids only."""
     from autostack.gitops import requests
 
+    form = output_format(output, "id", as_json=as_json)
     found = (_with_api(cluster, lambda api: requests.get(api, name)).get("status") or {}).get("history") or []
-    if as_json:
-        return _print_json(found)
-    rows = [[str(one["id"]), one["deployedAt"], one.get("revision", ""), _initiator(one)] for one in found]
-    return _print_table(["ID", "DATE", "REVISION", "INITIATED BY"], rows)
+    if print_document(found, form):
+        return None
+    if form == "id":
+        return print_lines([str(one["id"]) for one in found])
+    rows = [[str(one["id"]), one["deployedAt"], one.get("revision", ""), initiator(one)] for one in found]
+    return print_table(["ID", "DATE", "REVISION", "INITIATED BY"], rows)
 
 
 @app.command()
@@ -204,11 +224,14 @@ def rollback(
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Delete what that deployment did not have.")] = False,
     timeout: Timeout = 300,
+    output: Output = "wide",
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
     """Roll back to an earlier deployment; refused while automated sync is on."""
     from autostack.gitops import requests
+
+    form = output_format(output, as_json=as_json)
 
     async def work(api: KubernetesApi) -> dict[str, Any]:
         await requests.rollback(api, name, history_id, prune=prune)
@@ -220,7 +243,7 @@ def rollback(
             "the rollback",
         )
 
-    _print_operation(_with_api(cluster, work), as_json=as_json, ended=True)
+    print_operation(_with_api(cluster, work), form, ended=True)
 
 
 @app.command()
@@ -229,13 +252,19 @@ def wait(
     synced: Annotated[bool, typer.Option("--sync", help="Wait until it is Synced.")] = False,
     healthy: Annotated[bool, typer.Option("--health", help="Wait until it is Healthy.")] = False,
     operation: Annotated[bool, typer.Option("--operation", help="Wait until no operation runs.")] = False,
+    deleted: Annotated[bool, typer.Option("--delete", help="Wait until it is gone.")] = False,
     timeout: Timeout = 300,
+    output: Output = "wide",
     cluster: ClusterName = None,
     as_json: AsJson = False,
 ) -> None:
     """Wait for an Application; for everything when nothing is named. Exits 20 when the time is up."""
     from autostack.gitops import requests
 
+    form = output_format(output, as_json=as_json)
+    if deleted:
+        _with_api(cluster, lambda api: requests.until_gone(api, name, timeout))
+        return typer.echo(f"{name}: deleted")
     every = not (synced or healthy or operation)
     found = _with_api(
         cluster,
@@ -249,66 +278,9 @@ def wait(
             "the wanted state",
         ),
     )
-    if as_json:
-        return _print_json(found.get("status") or {})
+    if print_document(found.get("status") or {}, form):
+        return None
     return typer.echo(f"{name}: {requests.summary(found)}")
-
-
-def _policy(spec: dict[str, Any]) -> str:
-    automated = (spec.get("syncPolicy") or {}).get("automated")
-    if automated is None or automated.get("enabled") is False:
-        return "Manual"
-    return "Auto-Prune" if automated.get("prune") else "Auto"
-
-
-def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
-    spec, status = found["spec"], found.get("status") or {}
-    source, operation = spec.get("source") or {}, status.get("operationState") or {}
-    facts = [
-        ("Name", f"{found['metadata']['namespace']}/{found['metadata']['name']}"),
-        ("Project", spec.get("project", "")),
-        ("Namespace", (spec.get("destination") or {}).get("namespace", "")),
-        ("Repo", source.get("repoURL", "")),
-        ("Target", source.get("targetRevision", "HEAD")),
-        ("Path", source.get("path", "")),
-        ("Sync Policy", _policy(spec)),
-        (
-            "Sync Status",
-            (
-                f"{(status.get('sync') or {}).get('status', 'Unknown')} "
-                f"({(status.get('sync') or {}).get('revision', '')[:12]})"
-            ),
-        ),
-        ("Health Status", (status.get("health") or {}).get("status", "Unknown")),
-    ]
-    if operation:
-        facts.append(("Operation", f"{operation.get('phase')}: {operation.get('message', '')}"))
-    return facts + [
-        ("Condition", f"{one['type']}: {one['message']}") for one in status.get("conditions") or []
-    ]
-
-
-def _resource_rows(found: dict[str, Any]) -> list[list[str]]:
-    status = found.get("status") or {}
-    results = ((status.get("operationState") or {}).get("syncResult") or {}).get("resources") or []
-    messages = {
-        (one["group"], one["kind"], one["namespace"], one["name"]): one.get("message", "") for one in results
-    }
-    rows = []
-    for one in status.get("resources") or []:
-        key = (one.get("group", ""), one["kind"], one.get("namespace", ""), one["name"])
-        health = one.get("health") or {}
-        message = health.get("message") or messages.get(key, "")
-        rows.append(
-            [
-                *key,
-                one.get("status", ""),
-                health.get("status", ""),
-                "Hook" if one.get("hook") else "",
-                message,
-            ]
-        )
-    return rows
 
 
 def _resource(text: str) -> dict[str, str]:
@@ -321,54 +293,3 @@ def _resource(text: str) -> dict[str, str]:
         )
     named = {"kind": parts[1], "name": parts[2]}
     return {**named, "group": parts[0]} if parts[0] else named
-
-
-def _initiator(entry: dict[str, Any]) -> str:
-    who = entry.get("initiatedBy") or {}
-    return "automated sync policy" if who.get("automated") else who.get("username", "")
-
-
-def _print_operation(found: dict[str, Any], *, as_json: bool, ended: bool) -> None:
-    state = (found.get("status") or {}).get("operationState") or {}
-    if as_json:
-        _print_json(state if ended else found.get("operation"))
-    elif ended:
-        typer.echo(f"{state.get('phase')}: {state.get('message', '')}")
-        results = (state.get("syncResult") or {}).get("resources") or []
-        rows = [
-            [
-                one["group"],
-                one["kind"],
-                one["namespace"],
-                one["name"],
-                one.get("status", ""),
-                one.get("message", ""),
-            ]
-            for one in results
-        ]
-        _print_table(["GROUP", "KIND", "NAMESPACE", "NAME", "STATUS", "MESSAGE"], rows)
-    else:
-        typer.echo("sync requested")
-    if ended and state.get("phase") != "Succeeded":
-        raise typer.Exit(1)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2))
-
-
-def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    """A table with rules and colours on a terminal, plain columns for programs."""
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(*header, box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        Console().print(table)
-        return
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -106,6 +106,19 @@ async def until(
         await asyncio.sleep(_LOOK_S)
 
 
+async def until_gone(api: KubernetesApi, name: str, within_s: float) -> None:
+    """Look until there is no such Application; TimedOutError when it stays."""
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            await api.get(APPLICATIONS, name, NAMESPACE)
+        except NotFoundError:
+            return
+        if time.monotonic() > deadline:
+            raise TimedOutError(f"timed out ({within_s:g} s) waiting for the deletion of {name}")
+        await asyncio.sleep(_LOOK_S)
+
+
 def is_settled(app: Object, *, synced: bool, healthy: bool, idle: bool) -> bool:
     """Whether the Application is all that is asked for."""
     status: Object = app.get("status") or {}
