@@ -94,21 +94,28 @@ def _add_service(table: Table, service: Object, slices: list[Object]) -> None:
             message = f"port {port['port']}: protocol {port['protocol']} is not implemented, only TCP"
             table.remarks.append(Remark(SERVICE, service, "ProtocolNotSupported", message))
             continue
-        backends = ready_backends(slices, port.get("name", ""))
+        backends = usable_backends(slices, port.get("name", ""))
         table.add(Listener(address, port["port"], backends), SERVICE, service)
 
 
-def ready_backends(slices: Iterable[Object], port_name: str) -> tuple[Backend, ...]:
-    """Address and port of every ready endpoint for one named port."""
-    found: set[Backend] = set()
+def usable_backends(slices: Iterable[Object], port_name: str) -> tuple[Backend, ...]:
+    """Address and port of every ready endpoint for one named port; when none is ready, of those that still
+    serve while they terminate.
+    """
+    ready: set[Backend] = set()
+    ending: set[Backend] = set()
     for piece in slices:
         for port in piece.get("ports") or []:
             if (port.get("name") or "") != port_name or port.get("protocol", "TCP") != "TCP":
                 continue
             for endpoint in piece.get("endpoints") or []:
-                if (endpoint.get("conditions") or {}).get("ready", True):
-                    found.update((address, port["port"]) for address in endpoint["addresses"])
-    return tuple(sorted(found))
+                conditions = endpoint.get("conditions") or {}
+                reached = [(address, port["port"]) for address in endpoint["addresses"]]
+                if conditions.get("ready", True):
+                    ready.update(reached)
+                elif conditions.get("serving") and conditions.get("terminating"):
+                    ending.update(reached)
+    return tuple(sorted(ready or ending))
 
 
 def _add_host_ports(table: Table, pod: Object) -> None:

@@ -17,6 +17,7 @@ from autostack.pocket.controllers.autoscaling.replicas import NoMetricsError, Ta
 from autostack.pocket.controllers.cronjob.schedule import BadScheduleError, due, is_too_late
 from autostack.pocket.controllers.deployment import progress, rolling
 from autostack.pocket.controllers.deployment.rollout import DESIRED_REPLICAS, MAX_REPLICAS, Rollout
+from autostack.pocket.controllers.endpointslice.slices import desired_slices
 from autostack.pocket.controllers.job.tally import Tally
 from autostack.pocket.controllers.scheduler.placement import refusal
 from autostack.pocket.controllers.statefulset.plan import Create, View, plan
@@ -241,3 +242,19 @@ def test_a_pod_leaves_a_tainted_node_when_its_tolerations_end(case: dict[str, An
     moment = NOW - timedelta(seconds=given.get("seen_ago", 0))
     seen = {("node", one["key"], one.get("value") or ""): moment for one in taints}
     assert leaves_in_s(pod, node, seen, NOW) == case["expect"]
+
+
+@pytest.mark.parametrize("case", cases("endpoints"))
+def test_endpoints_tell_which_pods_may_be_used(case: dict[str, Any]) -> None:
+    service = {"metadata": {"name": "web", "namespace": "n", "uid": "u"}, "spec": {"ports": [{"port": 80}]}}
+    pods = []
+    for name, state in case["given"].items():
+        pod = pod_of(name, state)
+        pod["status"]["podIP"] = name
+        pods.append(pod)
+    found = {
+        endpoint["addresses"][0]: " ".join(key for key, value in endpoint["conditions"].items() if value)
+        for piece in desired_slices(service, pods)
+        for endpoint in piece["endpoints"]
+    }
+    assert found == case["expect"]

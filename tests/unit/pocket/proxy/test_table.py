@@ -55,6 +55,15 @@ def test_a_service_without_a_ready_endpoint_or_address_has_no_listener() -> None
     assert build([service(clusterIP="None")], [piece(("127.2.0.1", True))], []).listeners == {}
 
 
+def test_terminating_endpoints_that_still_serve_are_the_last_resort() -> None:
+    ending = {"ready": False, "serving": True, "terminating": True}
+    both = piece(("127.2.0.1", True), ("127.2.0.2", False))
+    both["endpoints"][1]["conditions"] = ending
+    assert build([service()], [both], []).listeners["127.1.0.9:80"].backends == (("127.2.0.1", 8080),)
+    both["endpoints"][0]["conditions"] = {"ready": False, "serving": False, "terminating": True}
+    assert build([service()], [both], []).listeners["127.1.0.9:80"].backends == (("127.2.0.2", 8080),)
+
+
 def test_what_is_not_implemented_is_remarked() -> None:
     ports = [{"name": "dns", "port": 53, "protocol": "UDP"}]
     found = build(

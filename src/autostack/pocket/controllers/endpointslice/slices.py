@@ -1,7 +1,8 @@
 """A Service's EndpointSlices from its pods. Pure.
 
-A pod that is being deleted is neither ready nor serving, so that proxies and Traefik (which would go on
-using a serving one) drain it at once; Kubernetes itself keeps `serving` as the pod's readiness.
+A pod that is being deleted is neither ready nor serving while another one is ready, so that proxies and
+Traefik (which would go on using a serving one) drain it at once. When all are being deleted, those that are
+still ready are serving, as the last resort; Kubernetes itself keeps `serving` as the pod's readiness always.
 """
 
 from __future__ import annotations
@@ -63,11 +64,11 @@ def ports_of(service: Object, pod: Object) -> tuple[tuple[tuple[str, Any], ...],
     return tuple(found)
 
 
-def endpoint_of(service: Object, pod: Object) -> dict[str, Any]:
-    """The pod as an endpoint."""
+def endpoint_of(service: Object, pod: Object, *, last_resort: bool) -> dict[str, Any]:
+    """The pod as an endpoint; as a last resort it serves while it terminates."""
     terminating = is_deleting(pod)
-    serving = is_ready(pod) and not terminating
-    ready = serving or bool(service["spec"].get("publishNotReadyAddresses"))
+    serving = is_ready(pod) and (last_resort or not terminating)
+    ready = (serving and not terminating) or bool(service["spec"].get("publishNotReadyAddresses"))
     spec = pod["spec"]
     named = spec.get("hostname") and spec.get("subdomain") == name_of(service)
     return {
@@ -87,6 +88,8 @@ def endpoint_of(service: Object, pod: Object) -> dict[str, Any]:
 def desired_slices(service: Object, pods: Iterable[Object]) -> list[Object]:
     """The slices that the Service must have: one for each set of port numbers that its pods offer."""
     groups: dict[tuple[tuple[tuple[str, Any], ...], ...], list[Object]] = {}
+    pods = list(pods)
+    last_resort = not any(is_ready(pod) and not is_deleting(pod) for pod in pods)
     for pod in sorted(pods, key=name_of):
         if address_of(pod) and not is_finished(pod):
             groups.setdefault(ports_of(service, pod), []).append(pod)
@@ -94,11 +97,14 @@ def desired_slices(service: Object, pods: Iterable[Object]) -> list[Object]:
     for ports, members in (groups or {(): []}).items():
         for start in range(0, max(1, len(members)), ENDPOINTS_A_SLICE):
             part = members[start : start + ENDPOINTS_A_SLICE]
-            slices.append(_slice(service, [dict(port) for port in ports], part, start))
+            endpoints = [endpoint_of(service, pod, last_resort=last_resort) for pod in part]
+            slices.append(_slice(service, [dict(port) for port in ports], endpoints, start))
     return slices
 
 
-def _slice(service: Object, ports: list[dict[str, Any]], pods: list[Object], start: int) -> Object:
+def _slice(
+    service: Object, ports: list[dict[str, Any]], endpoints: list[dict[str, Any]], start: int
+) -> Object:
     headless = {"service.kubernetes.io/headless": ""} if service["spec"].get("clusterIP") == "None" else {}
     identity = fingerprint([uid_of(service), ports, start])[:7]
     return {
@@ -114,7 +120,7 @@ def _slice(service: Object, ports: list[dict[str, Any]], pods: list[Object], sta
             "ownerReferences": [owner_reference(SERVICE, service)],
         },
         "addressType": "IPv4",
-        "endpoints": [endpoint_of(service, pod) for pod in pods],
+        "endpoints": endpoints,
         "ports": ports,
     }
 
