@@ -20,6 +20,7 @@ MANIFESTS = [
     *sorted((ROOT / "argocd" / "monitoring").glob("*.yaml")),
     *sorted((ROOT / "src" / "autostack" / "observability" / "manifests").glob("*.yaml")),
 ]
+ALERT_CASES = Path(__file__).with_name("cases") / "alerts.yaml"
 HTTP = Discovery("http://127.9.0.1:8080/targets")
 
 
@@ -108,14 +109,40 @@ def test_the_shipped_monitors_and_rules_are_accepted(tmp_path: Path) -> None:
     promtool(tmp_path, dict(made.files))
 
 
-def test_every_alert_has_a_severity_and_a_runbook_that_exists() -> None:
+def shipped_rules() -> dict[str, Any]:
     (rules,) = [
         one
         for path in MANIFESTS
         for one in yaml.safe_load_all(path.read_text())
         if one and one["kind"] == "PrometheusRule"
     ]
-    alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    spec: dict[str, Any] = rules["spec"]
+    return spec
+
+
+def shipped_alerts() -> list[dict[str, Any]]:
+    return [rule for group in shipped_rules()["groups"] for rule in group["rules"] if "alert" in rule]
+
+
+def test_each_alert_fires_on_what_it_is_for_and_only_then(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(shipped_rules()))
+    cases = yaml.safe_load(ALERT_CASES.read_text())
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(cases))
+    program = shutil.which("promtool")
+    assert program, "promtool is missing; apt-get install prometheus"
+    done = subprocess.run(
+        [program, "test", "rules", "cases.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = [one for case in cases["tests"] for one in case["alert_rule_test"]]
+    for fires in (True, False):
+        assert {one["alertname"] for one in tried if bool(one.get("exp_alerts")) is fires} == {
+            alert["alert"] for alert in shipped_alerts()
+        }
+
+
+def test_every_alert_has_a_severity_and_a_runbook_that_exists() -> None:
+    alerts = shipped_alerts()
     assert alerts
     for alert in alerts:
         assert alert["labels"]["severity"] in {"critical", "warning"}

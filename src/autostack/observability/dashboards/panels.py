@@ -1,18 +1,21 @@
-"""The two kinds of panel that our dashboards use, from a title, a unit and queries.
+"""The two kinds of panel that our dashboards use, as data, and how they become Grafana's.
 
-Nothing else of Grafana is used, so that the console can draw the same JSON completely.
+Nothing else of Grafana is used, so that the console can draw the same JSON completely. Places are computed:
+a panel is moved by moving its line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models.common import GraphDrawStyle, LegendDisplayMode, LegendPlacement
 from grafana_foundation_sdk.models.dashboard import DataSourceRef, GridPos
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+_GRID_COLUMNS, _ROW_HEIGHT = 24, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,66 +27,89 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a panel stands in Grafana's grid of 24 columns."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def grid(self) -> GridPos:
-        """As Grafana has it."""
-        return GridPos(x=self.x, y=self.y, w=self.width, h=self.height)
-
-
-def lines(
-    title: str,
-    description: str,
-    unit: str,
-    place: Place,
-    queries: Sequence[Query],
-    *,
-    maximum: float | None = None,
-) -> timeseries.Panel:
-    """Lines over time, from zero."""
-    panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .grid_pos(place.grid())
-        .unit(unit)
-        .min(0)
-        .draw_style(GraphDrawStyle.LINE)
-        .line_width(1)
-        .fill_opacity(10)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(LegendDisplayMode.LIST)
-            .placement(LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
-    )
-    if maximum is not None:
-        panel = panel.max(maximum)
-    for number, query in enumerate(queries):
-        panel = panel.with_target(_target(number, query))
-    return panel
-
-
-def number(title: str, description: str, unit: str, place: Place, expression: str) -> stat.Panel:
+class Number:
     """One number, as it is now."""
-    return (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .grid_pos(place.grid())
-        .unit(unit)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(_target(0, Query(expression)))
-    )
+
+    title: str
+    description: str
+    unit: str
+    expression: str
+    height: int = 4
+
+    def panel(self, place: GridPos) -> stat.Panel:
+        """As Grafana has it."""
+        return (
+            stat.Panel()
+            .title(self.title)
+            .description(self.description)
+            .datasource(DATASOURCE)
+            .grid_pos(place)
+            .unit(self.unit)
+            .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+            .with_target(_target(0, Query(self.expression)))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines over time, from zero."""
+
+    title: str
+    description: str
+    unit: str
+    queries: Sequence[Query]
+    maximum: float | None = None
+    height: int = 8
+
+    def panel(self, place: GridPos) -> timeseries.Panel:
+        """As Grafana has it."""
+        panel = (
+            timeseries.Panel()
+            .title(self.title)
+            .description(self.description)
+            .datasource(DATASOURCE)
+            .grid_pos(place)
+            .unit(self.unit)
+            .min(0)
+            .draw_style(GraphDrawStyle.LINE)
+            .line_width(1)
+            .fill_opacity(10)
+            .legend(
+                common.VizLegendOptions()
+                .display_mode(LegendDisplayMode.LIST)
+                .placement(LegendPlacement.BOTTOM)
+                .show_legend(True)
+            )
+        )
+        if self.maximum is not None:
+            panel = panel.max(self.maximum)
+        for number, query in enumerate(self.queries):
+            panel = panel.with_target(_target(number, query))
+        return panel
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Panels of one height under a title, so many beside each other; an empty title has no row of its own."""
+
+    title: str
+    panels: Sequence[Number | Lines]
+    columns: int = 4
+
+
+def flowing(sections: Sequence[Section]) -> Iterator[Row | stat.Panel | timeseries.Panel]:
+    """Rows and panels in reading order, each at its place."""
+    y = 0
+    for section in sections:
+        if section.title:
+            yield Row(section.title).grid_pos(GridPos(x=0, y=y, w=_GRID_COLUMNS, h=_ROW_HEIGHT))
+            y += _ROW_HEIGHT
+        width = _GRID_COLUMNS // section.columns
+        height = max(one.height for one in section.panels)
+        for number, one in enumerate(section.panels):
+            row, column = divmod(number, section.columns)
+            yield one.panel(GridPos(x=column * width, y=y + row * height, w=width, h=height))
+        y += -(-len(section.panels) // section.columns) * height
 
 
 def _target(number: int, query: Query) -> prometheus.Dataquery:
