@@ -10,6 +10,7 @@ import base64
 import datetime
 import ipaddress
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,12 +141,20 @@ def is_current(pair: KeyPair, hosts: list[str]) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a secret so that nobody else can read it, and never half of it."""
+    """Write a file so that nobody else can read it, and never half of it, not even after a power cut."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
-    fresh.write_text(text)
+    with fresh.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def kubeconfig(*, name: str, server_url: str, ca_certificate: str, token: str) -> str:

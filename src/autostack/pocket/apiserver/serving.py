@@ -28,6 +28,7 @@ from autostack.pocket.errors import PocketError
 
 SHUTDOWN_TIMEOUT_S = 0.5
 BACKLOG = 2_048
+SECRET_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ class Credentials:
 def credentials(folder: Path, hosts: list[str]) -> Credentials:
     """Read the folder, and make what is missing or about to end."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ca = _kept_pair(folder, "ca")
+    ca, pair = _kept_pair(folder, "ca"), _kept_pair(folder, "server")
     if ca is None:
-        ca = certificates.authority()
+        ca, pair = certificates.authority(), None
         _keep_pair(folder, "ca", ca)
-    pair = _kept_pair(folder, "server")
     if pair is None or not certificates.is_current(pair, hosts):
         _keep_pair(folder, "server", certificates.server(ca, hosts))
     return Credentials(
@@ -64,7 +64,8 @@ def _kept_pair(folder: Path, name: str) -> KeyPair | None:
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
     if not certificate.is_file() or not key.is_file():
         return None
-    return KeyPair(certificate.read_text(), key.read_text())
+    pair = KeyPair(certificate.read_text(), key.read_text())
+    return pair if pair.certificate.strip() and pair.key.strip() else None
 
 
 def _keep_pair(folder: Path, name: str, pair: KeyPair) -> None:
@@ -73,9 +74,12 @@ def _keep_pair(folder: Path, name: str, pair: KeyPair) -> None:
 
 
 def _kept_secret(file: Path) -> str:
-    if not file.is_file():
-        certificates.write_private(file, secrets.token_urlsafe(32))
-    return file.read_text().strip()
+    """The secret in the file, made anew where there is none or, for whatever reason, not a whole one."""
+    kept = file.read_text().strip() if file.is_file() else ""
+    if len(kept) < SECRET_CHARACTERS:
+        kept = secrets.token_urlsafe(SECRET_CHARACTERS)
+        certificates.write_private(file, kept)
+    return kept
 
 
 def with_credentials(settings: ApiSettings, known: Credentials) -> ApiSettings:

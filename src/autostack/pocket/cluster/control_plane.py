@@ -7,6 +7,7 @@ the process, and the pods run on until the next start adopts them, as they do wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import gc
 import json
@@ -57,6 +58,18 @@ def hold_lock(places: ClusterPlaces) -> int:
     return lock
 
 
+def kept_node_name(places: ClusterPlaces) -> str:
+    """The node's name, chosen at the first start: pods and volumes are bound to it, and a machine's name may
+    change.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if name := places.node_name.read_text().strip():
+            return name
+    name = default_node_name()
+    write_private(places.node_name, f"{name}\n")
+    return name
+
+
 async def run(places: ClusterPlaces) -> None:
     """Be the cluster until SIGTERM or SIGHUP."""
     network, listener = claim(places)
@@ -76,7 +89,7 @@ async def run(places: ClusterPlaces) -> None:
                 name=places.name, server_url=url, ca_certificate=known.ca.certificate, token=known.admin_token
             )
             write_private(places.kubeconfig, config)
-            node = NodeSettings(default_node_name(), places.node, network.pods, node_address, API_PORT)
+            node = NodeSettings(kept_node_name(places), places.node, network.pods, node_address, API_PORT)
             await _run_parts(places, server, web, node)
     finally:
         await server.close()

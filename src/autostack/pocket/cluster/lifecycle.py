@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autostack.pocket import proxy
-from autostack.pocket.cluster.errors import ClusterError, StartFailedError
-from autostack.pocket.cluster.network import API_PORT, read_network
+from autostack.pocket.cluster.errors import ClusterError, InvalidStateError, StartFailedError
+from autostack.pocket.cluster.network import API_PORT, Network, read_network
 from autostack.pocket.cluster.places import ClusterPlaces
 from autostack.pocket.cluster.settings import ClusterSettings, read_settings, write_settings
 from autostack.pocket.kubelet.node import shared_memory
@@ -67,6 +67,14 @@ def is_running(places: ClusterPlaces) -> bool:
     return False
 
 
+def _network_if_readable(places: ClusterPlaces) -> Network | None:
+    """For looking and deleting, which a damaged file must not prevent; a start says what is wrong."""
+    try:
+        return read_network(places.network)
+    except InvalidStateError:
+        return None
+
+
 def _told(places: ClusterPlaces) -> dict[str, object]:
     try:
         told = json.loads(places.state.read_text())
@@ -79,7 +87,7 @@ def status(places: ClusterPlaces) -> ClusterStatus:
     """What the cluster is now."""
     running = is_running(places)
     told = _told(places) if running else {}
-    network = read_network(places.network)
+    network = _network_if_readable(places)
     state = "absent" if not places.pocket.exists() else "stopped"
     if running:
         state = "running" if told.get("ready") else "starting"
@@ -164,7 +172,7 @@ def _answers(places: ClusterPlaces) -> bool:
     A killed process holds its lock and its listening socket for a moment longer, and the kernel goes on
     accepting connections for it; only a process that lives can shake hands and answer.
     """
-    network = read_network(places.network)
+    network = _network_if_readable(places)
     if network is None:
         return False
     unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # asks for a sign of life, and sends no secret
@@ -237,7 +245,7 @@ def _waited(done: Callable[[], bool], deadline_s: float) -> bool:
 def delete(places: ClusterPlaces) -> None:
     """Stop the cluster and remove everything of it, data included."""
     stop(places, deadline_s=10)
-    if (network := read_network(places.network)) is not None:
+    if (network := _network_if_readable(places)) is not None:
         shutil.rmtree(shared_memory(network.pods), ignore_errors=True)
     if places.folder.exists():
         _remove(places.folder)

@@ -1,8 +1,9 @@
 """A cluster's addresses: two neighbouring /16 of 127/8, one for pods and one for Services, chosen once.
 
-The API server listens on the node's address, the first of the pod range, at one fixed port. Binding
-it is the claim: two clusters on one machine, whoever runs them, can't have the same range, and no lock file
-or port number is needed. Where the search begins follows from the cluster's path, so clusters rarely meet.
+The API server listens on the node's address, the first of the pod range, at one fixed port. Listening
+there is the claim: two clusters on one machine, whoever runs them, can't have the same range, and no lock
+file or port number is needed. Where the search begins follows from the cluster's path, so clusters rarely
+meet.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from autostack.pocket.apiserver.certificates import write_private
 from autostack.pocket.cluster.errors import ClusterError, InvalidStateError
 from autostack.pocket.cluster.places import ClusterPlaces, known_clusters
 
+log = logging.getLogger(__name__)
+
 API_PORT = 6443
+BACKLOG = 2_048
 FIRST, PAIRS = 64, 32
 
 
@@ -61,7 +67,7 @@ def read_network(file: Path) -> Network | None:
 
 
 def claim(places: ClusterPlaces) -> tuple[Network, socket.socket]:
-    """The cluster's ranges and the bound API socket; raises ClusterError when none can be had."""
+    """The cluster's ranges and the listening API socket; raises ClusterError when none can be had."""
     known = read_network(places.network)
     if known is not None:
         listener = _bound(known)
@@ -74,9 +80,7 @@ def claim(places: ClusterPlaces) -> tuple[Network, socket.socket]:
     for number in _candidates(places):
         listener = _bound(Network(number)) if number not in taken else None
         if listener is not None:
-            fresh = places.network.with_suffix(".new")
-            fresh.write_text(json.dumps({"number": number}))
-            fresh.replace(places.network)
+            write_private(places.network, json.dumps({"number": number}))
             return Network(number), listener
     raise ClusterError(f"all {PAIRS} address ranges are taken by other clusters; delete one")
 
@@ -89,7 +93,11 @@ def _candidates(places: ClusterPlaces) -> Iterator[int]:
 
 def _taken_by_neighbours(places: ClusterPlaces) -> Iterator[int]:
     for name in known_clusters(places.home):
-        network = read_network(ClusterPlaces(places.home, name).network)
+        try:
+            network = read_network(ClusterPlaces(places.home, name).network)
+        except InvalidStateError as error:  # theirs to repair; if that cluster runs, its socket tells
+            log.warning("addresses of another cluster unknown", extra={"cluster": name, "error": str(error)})
+            continue
         if network is not None:
             yield network.number
 
@@ -99,6 +107,7 @@ def _bound(network: Network) -> socket.socket | None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((network.node_address, API_PORT))
+        listener.listen(BACKLOG)  # two may be bound to one address, but only one listens
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:

@@ -46,6 +46,11 @@ class ClusterPlaces:
         return self.pocket / "network.json"
 
     @property
+    def node_name(self) -> Path:
+        """What the node is called, which volumes and pods are bound to."""
+        return self.pocket / "node-name"
+
+    @property
     def settings(self) -> Path:
         """What was asked for at a start and holds until something else is asked for."""
         return self.pocket / "settings.json"

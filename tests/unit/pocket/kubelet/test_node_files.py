@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
+from autostack.pocket.apiserver.serving import credentials
+from autostack.pocket.cluster.control_plane import kept_node_name
 from autostack.pocket.cluster.errors import ClusterError, InvalidStateError
+from autostack.pocket.cluster.lifecycle import delete, status
 from autostack.pocket.cluster.network import Network, claim, read_network
 from autostack.pocket.cluster.places import ClusterPlaces, places_of
 from autostack.pocket.images.image import Image
@@ -127,7 +131,6 @@ def test_two_clusters_claim_different_ranges_and_keep_them(tmp_path: Path) -> No
     for place in places:
         place.pocket.mkdir(parents=True)
         network, listener = claim(place)
-        listener.listen()
         claimed.append((network, listener))
     assert claimed[0][0] != claimed[1][0]
     with pytest.raises(ClusterError, match="in use"):
@@ -138,6 +141,49 @@ def test_two_clusters_claim_different_ranges_and_keep_them(tmp_path: Path) -> No
     again, listener = claim(places[0])
     listener.close()
     assert again == claimed[0][0]
+
+
+def test_a_claim_keeps_others_out_before_it_is_served(tmp_path: Path) -> None:
+    first, second = (ClusterPlaces(tmp_path / home, "one") for home in ("a", "b"))
+    for place in (first, second):
+        place.pocket.mkdir(parents=True)
+    network, listener = claim(first)
+    shutil.copy(first.network, second.network)  # a second home that has come to the same range
+    with listener, pytest.raises(ClusterError, match="in use"):
+        claim(second)
+    assert network == read_network(second.network)
+
+
+def test_a_cluster_with_a_damaged_network_file_can_be_deleted_and_stops_no_other(tmp_path: Path) -> None:
+    damaged, other = (ClusterPlaces(tmp_path, name) for name in ("damaged", "other"))
+    for place in (damaged, other):
+        place.pocket.mkdir(parents=True)
+    damaged.network.write_text("")
+    claim(other)[1].close()
+    assert status(damaged).state == "stopped"
+    delete(damaged)
+    assert not damaged.folder.exists()
+
+
+def test_a_node_keeps_its_first_name(tmp_path: Path) -> None:
+    places = ClusterPlaces(tmp_path, "one")
+    places.pocket.mkdir(parents=True)
+    first = kept_node_name(places)
+    assert kept_node_name(places) == first
+    places.node_name.write_text("as-the-machine-was-called\n")
+    assert kept_node_name(places) == "as-the-machine-was-called"
+
+
+def test_secrets_that_a_power_cut_left_empty_are_made_anew(tmp_path: Path) -> None:
+    whole = credentials(tmp_path, ["localhost"])
+    assert credentials(tmp_path, ["localhost"]) == whole
+    for name in ("admin.token", "service-account.key", "ca.crt"):
+        (tmp_path / name).write_text("")
+    fresh = credentials(tmp_path, ["localhost"])
+    assert len(fresh.admin_token) > 31
+    assert len(fresh.signing_key) > 31
+    assert fresh.ca != whole.ca
+    assert "BEGIN CERTIFICATE" in fresh.ca.certificate
 
 
 def test_a_damaged_network_file_is_a_clear_error(tmp_path: Path) -> None:

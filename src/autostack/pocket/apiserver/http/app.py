@@ -104,12 +104,13 @@ class HttpApi:
     def _user(self, request: Request, protocols: tuple[str, ...]) -> User:
         """Who asks; raises 401 for a bad token, and for none where one is needed."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        token = token.strip()
         if not token:
-            token = _protocol_token(protocols)
+            token = _protocol_token(protocols).strip()
         elif scheme.lower() != "bearer":
             raise unauthorized()
         if token:
-            return self._core.tokens.user_of(token.strip())
+            return self._core.tokens.user_of(token)
         if request.path.startswith(PUBLIC):
             return ANONYMOUS
         raise unauthorized()
