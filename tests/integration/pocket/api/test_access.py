@@ -196,3 +196,16 @@ async def test_bad_input_ends_as_a_status(web: Web, pocket_https: HttpsCluster) 
         assert (got, status["reason"]) == (code, reason), (method, path, status)
     assert (await web.call("POST", maps, token, b"x", **{"Content-Type": "text/plain"}))[0] == 415
     assert (await web.call("GET", maps, token, Accept="application/cbor"))[0] == 406
+
+
+async def test_a_deletion_is_tried_when_its_body_or_its_query_says_so(
+    web: Web, pocket_https: HttpsCluster
+) -> None:
+    token, path = pocket_https.token, "/api/v1/namespaces/default/configmaps"
+    await web.call("POST", path, token, {"metadata": {"name": "a"}})
+    options = {"kind": "DeleteOptions", "apiVersion": "v1", "dryRun": ["All"]}
+    for place in (f"{path}/a", path):
+        assert (await web.call("DELETE", place, token, options))[0] == 200
+        assert (await web.call("DELETE", f"{place}?dryRun=All", token))[0] == 200
+    assert (await web.call("GET", f"{path}/a", token))[0] == 200
+    assert (await web.call("DELETE", f"{path}/a", token, {**options, "dryRun": ["Some"]}))[0] == 400

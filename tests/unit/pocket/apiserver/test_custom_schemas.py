@@ -115,3 +115,41 @@ async def test_selectable_fields_choose_and_others_are_refused(pocket_api: ApiSe
     with pytest.raises(ApiError) as refused:
         await client.list(TOOLS, "default", field_selector="spec.size=1")
     assert "field label not supported: spec.size" in refused.value.message
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "code", "said"),
+    [
+        (nested(150), 400, "nested deeper than"),
+        (
+            {
+                "type": "object",
+                "properties": {f"f{n}": {"type": "string", "title": "x" * 1000} for n in range(1100)},
+            },
+            422,
+            "Too long: may not be more than 1048576 bytes",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a{1000}){1000}"}}},
+            422,
+            "is not a",
+        ),
+    ],
+    ids=["too deep", "too long", "an expression that is too large"],
+)
+async def test_a_schema_that_costs_too_much_is_refused(
+    pocket_api: ApiServer, schema: dict[str, Any], code: int, said: str
+) -> None:
+    body = definition({})
+    body["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = schema
+    with pytest.raises(ApiError) as refused:
+        await pocket_api.client().create(DEFINITIONS, body)
+    assert refused.value.code == code
+    assert said in refused.value.message
