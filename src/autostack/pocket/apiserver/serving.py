@@ -157,6 +157,7 @@ async def serving(
         timeout_keep_alive=90,
         timeout_graceful_shutdown=5,
         server_header=False,
+        proxy_headers=False,
         ws_ping_interval=None,
     )
     web = _Server(config)
