@@ -28,8 +28,9 @@ initialise() {
     printf '%s\n' "$POSTGRES_PASSWORD" >"$password"
     [ -n "$POSTGRES_PASSWORD" ] && pwfile="--pwfile=$password" || pwfile=
     rm -rf "$fresh"
+    # All of it is synced below, at once, before it becomes visible.
     # shellcheck disable=SC2086 # the arguments are a list of words by contract
-    initdb -D "$fresh" -U "$POSTGRES_USER" $pwfile --auth-local=trust --auth-host="$POSTGRES_HOST_AUTH_METHOD" \
+    initdb --no-sync -D "$fresh" -U "$POSTGRES_USER" $pwfile --auth-local=trust --auth-host="$POSTGRES_HOST_AUTH_METHOD" \
         -E UTF8 --locale="${LC_ALL:-$LANG}" $POSTGRES_INITDB_ARGS
     rm -f "$password"
     printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$fresh/pg_hba.conf"
