@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from dataclasses import dataclass
 
 import yaml
 from harness.gitops_loop import CONFIG_MAPS, Loop, config_map
+from typer.testing import CliRunner
+
+from autostack.cli.main import root
+from autostack.errors import AutostackError
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,12 @@ class Done:
 
 
 async def app(loop: Loop, *arguments: str) -> Done:
-    """Run `autostack app …` against the cluster."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "autostack", "app", *arguments,
-        stdout=pipe, stderr=pipe, env={**os.environ, "KUBECONFIG": str(loop.cluster.kubeconfig)},
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return Done(process.returncode or 0, out.decode(), err.decode())
+    """`autostack app …`; in this process, because two dozen interpreters would be most of the test's time."""
+    del loop  # it set KUBECONFIG
+    found = await asyncio.to_thread(CliRunner().invoke, root, ["app", *arguments])
+    if isinstance(found.exception, AutostackError):
+        return Done(found.exception.exit_code, found.stdout, str(found.exception))
+    return Done(found.exit_code, found.stdout, found.stderr)
 
 
 def manual(loop: Loop) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from autostack.gitops.errors import NothingEarlierError, RevertError
 from autostack.gitops.guard.bump import Release
 from autostack.gitops.guard.revert import revert
 from autostack.gitops.source import Mirrors
+from autostack.pipeline.origin import create_origin
+from autostack.pipeline.places import places_of
 
 Revert = Callable[..., Coroutine[Any, Any, str]]
 
@@ -81,3 +84,16 @@ async def test_a_repository_that_is_away_is_asked_again(tmp_path: Path) -> None:
         await reverting([first])
     away.rename(origin.bare)
     assert await reverting([first])
+
+
+async def test_a_push_from_where_the_hosts_environment_is_not_needs_no_hook(tmp_path: Path) -> None:
+    """As in the controller's pod: the origin's own hook is there, its interpreter and its cluster are not."""
+    origin, _, first, bump = bumped(tmp_path)
+    places = places_of(tmp_path / "cluster")
+    local = create_origin(origin.checkout, places)
+    hook = places.origin / "hooks" / "post-receive"
+    hook.write_text(hook.read_text().replace(sys.executable, "/gone/bin/python"))
+    source = Source(f"file://{places.origin}", "manifests", "main", Directory(), {})
+    made = await revert(Mirrors(tmp_path), source, bump, {WORKER: "bad"}, [first])
+    assert local.commit("main") == made
+    assert not places.ci.exists()

@@ -392,5 +392,33 @@ async def test_a_bad_annotation_of_the_guard_is_told(shared: Loop, tmp_path: Pat
     await eventually(is_gone, what="the condition gone")
 
 
+async def test_a_first_release_that_is_slow_to_start_is_told_and_kept_once_it_is_well(
+    shared: Loop, tmp_path: Path
+) -> None:
+    loop = shared.tenant(tmp_path, "first")
+    digest = "c" * 64
+    image = f"ghcr.io/auto-stack/worker-node:v0.1@sha256:{digest}"
+    bump = loop.origin.push(
+        {"worker.yaml": deployment("worker-node", image)},
+        f"Release\n\nAutostack-Bump: worker-node v0.1 sha256:{digest}\n",
+    )
+    app = loop.application()
+    app["metadata"]["annotations"] = {
+        "guard.autostack.dev/ready-within": "100ms",
+        "guard.autostack.dev/window": "100ms",
+    }
+    await loop.apply(app)
+    assert "not reverted: no earlier release was deployed here" in await loop.condition("ReleaseGuardWarning")
+    await loop.set_status(DEPLOYMENTS, "worker-node", HEALTHY)
+
+    async def is_kept() -> bool:
+        found = await loop.app()
+        kept = found["metadata"]["annotations"].get("autostack.dev/releases-kept", "")
+        return bump in kept and not found["status"].get("conditions")
+
+    await eventually(is_kept, what="the release kept")
+    assert loop.origin.git("ls-remote", "origin", "main").split()[0] == bump
+
+
 def _wave(wave: str) -> dict[str, Any]:
     return {"metadata": {"name": "settings", "annotations": {"argocd.argoproj.io/sync-wave": wave}}}

@@ -11,12 +11,14 @@ import pytest
 import yaml
 
 from autostack.gitops.application import parse
+from autostack.gitops.comparison import Desired
 from autostack.gitops.errors import ManifestError, SpecError
 from autostack.gitops.instructions import check
 from autostack.gitops.manifests import objects_in
 from autostack.gitops.objects import ObjectKey
 from autostack.gitops.project import check_application, refused_objects
 from autostack.gitops.pruning import refusal
+from autostack.gitops.status import leaving_claims, repeated
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD: dict[str, Any] = {
@@ -232,3 +234,28 @@ def test_what_holds_data_is_not_pruned_unless_it_says_so(
         "metadata": {"name": "x", "annotations": {"argocd.argoproj.io/sync-options": options}},
     }
     assert (refusal(live, asked=asked) == "") is goes
+
+
+def test_what_stands_twice_in_git_is_told() -> None:
+    one = Desired(ObjectKey("", "ConfigMap", "demo", "x"), {}, 0)
+    other = Desired(ObjectKey("", "ConfigMap", "demo", "y"), {}, 0)
+    assert repeated([one, other]) == []
+    (told,) = repeated([one, other, one])
+    assert "/ConfigMap/x appears more than once" in told
+
+
+@pytest.mark.parametrize(
+    ("meta", "is_told"),
+    [
+        ({}, False),
+        ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, True),
+        ({"deletionTimestamp": "2026-01-01T00:00:00Z", "annotations": {
+            "argocd.argoproj.io/sync-options": "Prune=true"}}, False),
+    ],
+)  # fmt: skip
+def test_a_claim_that_somebody_deleted_is_told_while_it_is_held(meta: dict[str, Any], is_told: bool) -> None:
+    key = ObjectKey("", "PersistentVolumeClaim", "demo", "data")
+    live = {key: {"metadata": {"name": "data", **meta}}}
+    assert bool(leaving_claims(parse(GOOD), live)) is is_told
+    elsewhere = {key._replace(namespace="other"): live[key]}
+    assert leaving_claims(parse(GOOD), elsewhere) == ""

@@ -52,6 +52,7 @@ class _Watch:
     breach_since: datetime | None = None
     failed_at: datetime | None = None
     trouble: str = ""
+    hopeless: str = ""
     over: bool = False
 
     @property
@@ -121,7 +122,9 @@ class ReleaseGuard:
         broken: dict[str, dict[Release, str]] = {}
         for watch in [watch for watch in self._watches.values() if not watch.over]:
             reason = await self._judge(http, obj, goal, watch)
-            if reason:
+            if watch.hopeless:
+                watch.trouble = f"{watch.name}: {reason}; not reverted: {watch.hopeless}" if reason else ""
+            elif reason:
                 broken.setdefault(watch.commit, {})[watch.release] = reason
         for commit, found in broken.items():
             await self._revert(app, obj, commit, found)
@@ -209,12 +212,14 @@ class ReleaseGuard:
         try:
             made = await revert(self._world.mirrors, app.source, commit, broken, _deployed(obj))
         except (NothingEarlierError, RevertError) as error:
+            text = f"{names}; not reverted: {error}"
+            if any(watch.trouble != text for watch in watches):
+                await events.record(self._world.api, obj, "RevertFailed", text, warning=True)
             for watch in watches:
-                watch.over = isinstance(error, NothingEarlierError)
-                watch.failed_at, text = self._world.now(), f"{names}; not reverted: {error}"
-                if watch.trouble != text:
-                    watch.trouble = text
-                    await events.record(self._world.api, obj, "RevertFailed", text, warning=True)
+                watch.trouble, watch.failed_at = text, self._world.now()
+                if isinstance(error, NothingEarlierError):
+                    # It stays under watch: what cannot be reverted may still become well.
+                    watch.hopeless, watch.failed_at = str(error), None
             return
         for watch in watches:
             watch.over = True
