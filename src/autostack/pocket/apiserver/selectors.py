@@ -17,6 +17,7 @@ from autostack.pocket.errors import bad_request
 Object = dict[str, Any]
 Predicate = Callable[[Object], bool]
 
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 METADATA_FIELDS = ("metadata.name", "metadata.namespace")
 FIELDS: dict[str, tuple[str, ...]] = {
     "pods": (
@@ -77,7 +78,7 @@ class Requirement:
 
     def _compare(self, value: str) -> bool:
         (bound,) = self.values
-        if not value.lstrip("-").isdigit():
+        if not _INTEGER.fullmatch(value):
             return False
         return int(value) > int(bound) if self.operator == "Gt" else int(value) < int(bound)
 
@@ -104,7 +105,7 @@ def _requirement(match: re.Match[str]) -> Requirement:
         values = frozenset(word.strip() for word in match["values"].split(","))
         return Requirement(match["key"], "In" if match["set"] == "in" else "NotIn", values)
     if match["op"] in (">", "<"):
-        if not match["value"].lstrip("-").isdigit():
+        if not _INTEGER.fullmatch(match["value"]):
             raise bad_request(f"for '>' and '<' the value must be an integer: {match['value']!r}")
         return Requirement(match["key"], "Gt" if match["op"] == ">" else "Lt", frozenset({match["value"]}))
     if match["op"]:

@@ -138,6 +138,9 @@ async def test_nobody_grants_what_he_does_not_have(web: Web, pocket_https: Https
     reference = {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": "rbac.authorization.k8s.io"}
     binding = {"metadata": {"name": "b"}, "roleRef": reference, "subjects": subjects}
     assert (await web.call("POST", f"{path}/rolebindings", token, binding))[0] == 403
+    later = {**binding, "roleRef": {**reference, "name": "not-there-yet"}}
+    code, status = await web.call("POST", f"{path}/rolebindings", token, later)
+    assert (code, status["details"]["name"]) == (404, "not-there-yet")
 
 
 async def test_the_default_roles_are_there_and_work(pocket_https: HttpsCluster) -> None:
@@ -184,6 +187,9 @@ async def test_bad_input_ends_as_a_status(web: Web, pocket_https: HttpsCluster) 
         ("GET", f"{maps}?labelSelector=a%3D%3D%3D%3Db,,", None, 400, "BadRequest"),
         ("GET", f"{maps}?fieldSelector=data.x%3Dy", None, 400, "BadRequest"),
         ("GET", f"{maps}?resourceVersion=99999999", None, 504, "Timeout"),
+        ("GET", f"{maps}?resourceVersion=%C2%B2", None, 400, "BadRequest"),
+        ("GET", f"{maps}?resourceVersion={'9' * 5_000}", None, 400, "BadRequest"),
+        ("GET", f"{maps}?labelSelector=a%3E--5", None, 400, "BadRequest"),
         ("GET", f"{maps}?limit=many", None, 400, "BadRequest"),
         ("GET", f"{maps}?watch=1&resourceVersion=99999999", None, 504, "Timeout"),
         ("GET", "/api/v1/nonsense", None, 404, "NotFound"),

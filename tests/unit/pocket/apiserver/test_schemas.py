@@ -33,6 +33,30 @@ def test_a_broken_protobuf_body_is_a_bad_request(body: bytes) -> None:
     assert caught.value.code == 400
 
 
+def _pod_body(*fields: bytes) -> bytes:
+    """A Pod's body in which `fields` stand in its metadata."""
+    metadata = b"".join(fields)
+    pod = b"\x0a" + bytes([len(metadata)]) + metadata
+    return b"k8s\x00\x0a\x09\x0a\x02v1\x12\x03Pod" + b"\x12" + bytes([len(pod)]) + pod
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"\x42\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10",  # a time that no calendar has
+        b"\x42\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x01"[:12],
+        b"\x08\x05",  # a number where the name should be
+        b"\x5a\x02\x08\x05",  # a label whose key is a number
+        b"\xfa\x3f\x01x",  # a field that no Kubernetes has yet
+    ],
+)
+def test_a_protobuf_field_that_means_nothing_is_a_bad_request(field: bytes) -> None:
+    assert protobuf.decode(_pod_body(b"\x0a\x01a"))["metadata"] == {"name": "a"}
+    with pytest.raises(ApiError) as caught:
+        protobuf.decode(_pod_body(b"\x0a\x01a", field))
+    assert caught.value.code == 400
+
+
 def test_spdy_reads_frames_however_they_are_cut() -> None:
     session = spdy.Session()
     wire = spdy.pong(7) + spdy.data(1, b"abc") + spdy.data(1, b"", finished=True)

@@ -20,6 +20,7 @@ from autostack.pocket.apiserver.access.rbac import (
 from autostack.pocket.apiserver.call import Call, User
 from autostack.pocket.apiserver.selectors import from_label_selector
 from autostack.pocket.errors import ApiError, forbidden
+from autostack.pocket.store.entry import Entry
 from autostack.pocket.store.journal import Key
 from autostack.pocket.store.store import Store
 
@@ -108,14 +109,19 @@ class Access:
 
     def role_rules(self, reference: dict[str, Any], namespace: str) -> tuple[Rule, ...]:
         """The rules of the role that a binding names; none when it is missing."""
-        if reference.get("kind") == "ClusterRole":
-            key = Key(f"clusterroles.{RBAC_GROUP}", "", str(reference.get("name")))
-        else:
-            key = Key(f"roles.{RBAC_GROUP}", namespace, str(reference.get("name")))
-        entry = self._store.get(key)
+        entry = self._role(reference, namespace)
         if entry is None:
             return ()
         return (*(entry.object.get("rules") or ()), *self._aggregated(entry.object))
+
+    def has_role(self, reference: dict[str, Any], namespace: str) -> bool:
+        """Whether the role that a binding names is there."""
+        return self._role(reference, namespace) is not None
+
+    def _role(self, reference: dict[str, Any], namespace: str) -> Entry | None:
+        if reference.get("kind") == "ClusterRole":
+            return self._store.get(Key(f"clusterroles.{RBAC_GROUP}", "", str(reference.get("name"))))
+        return self._store.get(Key(f"roles.{RBAC_GROUP}", namespace, str(reference.get("name"))))
 
     def _aggregated(self, role: dict[str, Any]) -> Iterator[Rule]:
         """The rules of the ClusterRoles that an aggregated one selects, looked up when they are needed."""

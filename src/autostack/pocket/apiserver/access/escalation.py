@@ -1,5 +1,6 @@
 """Nobody gives away rights that he does not have: checks before a role or a binding is written.
 
+A role that is not there yet may become any role, so it can't be bound, as in Kubernetes.
 Exempt is who has the verb `escalate` on the role (or `bind`, for a binding), as in Kubernetes.
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 from autostack.pocket.apiserver.access.rbac import Attempt, covers
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
-from autostack.pocket.errors import forbidden
+from autostack.pocket.errors import Target, forbidden, not_found
 
 Object = dict[str, Any]
 EVERYTHING: Object = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
@@ -19,7 +20,7 @@ BINDINGS = ("rolebindings.rbac.authorization.k8s.io", "clusterrolebindings.rbac.
 
 
 def check(core: Core, call: Call, new: Object, old: Object | None) -> None:
-    """Raise 403 for a write that escalates."""
+    """Raise 403 for a write that escalates, 404 for a binding to a role that is not there."""
     storage = call.kind.storage
     if new.get("aggregationRule") != (old or {}).get("aggregationRule"):
         _check_rules(core, call, [EVERYTHING])
@@ -32,6 +33,9 @@ def check(core: Core, call: Call, new: Object, old: Object | None) -> None:
         reference = new.get("roleRef") or {}
         plural = "clusterroles" if reference.get("kind") == "ClusterRole" else "roles"
         if not _may(core, call, "bind", plural, str(reference.get("name"))):
+            if not core.access.has_role(reference, call.namespace):
+                kind, name = str(reference.get("kind")), str(reference.get("name"))
+                raise not_found(Target(plural, call.kind.group, kind, name))
             _check_rules(core, call, list(core.access.role_rules(reference, call.namespace)))
 
 

@@ -42,6 +42,9 @@ ZERO_MATTERS = frozenset((
     "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "value", "orphanDependents", "optional",
 ))  # fmt: skip
 Messages = dict[str, dict[str, tuple[str, str, int]]]
+_UNDECODABLE = (
+    KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError, OSError, struct.error
+)  # fmt: skip
 
 
 @functools.cache
@@ -69,7 +72,7 @@ def decode(body: bytes) -> dict[str, Any]:
                 f"protobuf bodies of kind {kind} in {api_version} are not understood here; send JSON"
             )
         decoded: dict[str, Any] = _message(envelope.get(2, b""), message, 0)
-    except (KeyError, IndexError, ValueError, struct.error, UnicodeDecodeError, AttributeError) as error:
+    except _UNDECODABLE as error:
         raise bad_request(f"the protobuf body cannot be decoded: {error!r}") from error
     return {"apiVersion": api_version, "kind": kind, **decoded}
 
@@ -119,8 +122,8 @@ def _message(data: bytes, name: str, depth: int) -> Any:
     for number, raw in _fields(data):
         field, kind, count = known.get(str(number), ("", "", ONE))
         field = RENAMED.get(field, field)
-        if not field:
-            continue
+        if not field:  # of a newer Kubernetes: left out, it would be lost without a word
+            raise ValueError(f"field {number} of {name} is not known here; send JSON")
         if count == MAP:
             entry = dict(_fields(raw))
             decoded.setdefault(field, {})[entry.get(1, b"").decode()] = _value(entry.get(2, b""), kind, depth)

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from autostack.pocket.errors import ApiError, bad_request
 
 MAX_OPERATIONS = 10_000
 _MISSING = object()
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def apply(document: Any, patch: list[Any]) -> Any:
@@ -64,7 +66,7 @@ def _refused(why: str) -> ApiError:
 def _child(value: Any, part: str) -> Any:
     if isinstance(value, dict):
         return value.get(part, _MISSING)
-    if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+    if isinstance(value, list) and _INDEX.fullmatch(part) and int(part) < len(value):
         return value[int(part)]
     return _MISSING
 
@@ -88,7 +90,7 @@ def _write(document: Any, path: list[str], value: Any, *, replace: bool) -> Any:
             raise _refused(f"replace operation does not apply: doc is missing key: /{'/'.join(path)}")
         parent[last] = value
     elif isinstance(parent, list):
-        index = len(parent) if last == "-" and not replace else int(last) if last.isdigit() else -1
+        index = len(parent) if last == "-" and not replace else int(last) if _INDEX.fullmatch(last) else -1
         if not 0 <= index <= len(parent) - replace:
             raise _refused(f"the index {last} is outside the list /{'/'.join(path[:-1])}")
         parent[index : index + replace] = [value]

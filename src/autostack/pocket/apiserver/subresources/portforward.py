@@ -8,6 +8,7 @@ two bytes of each name the port.
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -27,6 +28,7 @@ TUNNEL = "SPDY/3.1+portforward.k8s.io"
 CHANNELS = ("v4.channel.k8s.io", "portforward.k8s.io")
 CHUNK_BYTES = 32 * 1024
 QUEUED_CHUNKS = 64
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class Connection:
@@ -158,7 +160,7 @@ class Tunnel:
             await self._socket.send(spdy.data(frame.stream, b"", finished=True))
 
         connection = self._connections[frame.stream] = Connection(to_client, ended)
-        number = int(port) if port.isdigit() else 0
+        number = int(port) if _PORT.fullmatch(port) else 0
         _start(self._tasks, connection.run(self._node, self._pod, number), number)
 
 
@@ -168,8 +170,8 @@ async def _channels(
     texts = [port for value in request.multi.get("ports", []) for port in value.split(",")]
     connections = []
     for index, text in enumerate(texts):
-        if not text.isdigit():
-            raise bad_request(f"the port {text!r} is not a number")
+        if not _PORT.fullmatch(text) or int(text) not in range(1, 65_536):
+            raise bad_request(f"{text[:50]!r} is not the number of a port")
         for channel in (2 * index, 2 * index + 1):
             await socket.send(bytes([channel]) + struct.pack("<H", int(text)))
         connections.append(_channel_connection(index, socket))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +19,8 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.selectors import predicate
 from autostack.pocket.errors import ApiError, bad_request, gone
 from autostack.pocket.store.entry import Entry
+
+_NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def refuse_future(core: Core, resource_version: str) -> None:
     """Raise 400 for a version that is no number, 504 for one that has not happened, as Kubernetes does."""
     if not resource_version:
         return
-    if not resource_version.isdigit():
+    if not _NUMBER.fullmatch(resource_version):
         raise bad_request(
             f"invalid resource version {resource_version!r}: it must be a number from this server"
         )
