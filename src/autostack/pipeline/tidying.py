@@ -21,7 +21,7 @@ from autostack.pipeline.retention import BUILT, RUNS, VERSIONS, images_in, kept_
 from autostack.pipeline.runs import Runs
 
 _COMMITS = 20
-_LOOSE_OBJECTS = 2000
+_LOOSE_OBJECTS = 20_000  # some hundred releases more than a checkout has that its origin was made of
 _ENVIRONMENTS = 3
 _USERS = ("/api/v1/pods", "/apis/apps/v1/replicasets", "/apis/apps/v1/controllerrevisions")
 
