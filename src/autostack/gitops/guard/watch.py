@@ -204,7 +204,7 @@ class ReleaseGuard:
         self._world.live.observe(
             await self._world.api.merge(APPLICATIONS, meta["name"], meta["namespace"], body)
         )
-        watch.over = True
+        watch.over, watch.trouble = True, ""
 
     async def _revert(self, app: Application, obj: Object, commit: str, broken: dict[Release, str]) -> None:
         watches = [self._watches[release.app] for release in broken]
