@@ -49,6 +49,8 @@ ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
     APPS + "StatefulSetSpec": {"podManagementPolicy": ("OrderedReady", "Parallel")},
     BATCH + "CronJobSpec": {"concurrencyPolicy": ("Allow", "Forbid", "Replace")},
     BATCH + "JobSpec": {"completionMode": ("Indexed", "NonIndexed")},
+    BATCH + "PodFailurePolicyRule": {"action": ("Count", "FailJob", "Ignore")},
+    BATCH + "PodFailurePolicyOnExitCodesRequirement": {"operator": ("In", "NotIn")},
     "io.k8s.api.networking.v1.HTTPIngressPath": {"pathType": ("Exact", "ImplementationSpecific", "Prefix")},
     "io.k8s.api.discovery.v1.EndpointSlice": {"addressType": ("FQDN", "IPv4", "IPv6")},
     "io.k8s.api.storage.v1.StorageClass": {

@@ -156,7 +156,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "completionMode": "NonIndexed",
         "suspend": False,
         "manualSelector": False,
-        "podReplacementPolicy": "TerminatingOrFailed",
+        "podReplacementPolicy": lambda spec: (
+            "Failed" if "podFailurePolicy" in spec else "TerminatingOrFailed"
+        ),
     },
     BATCH + "CronJobSpec": {
         "concurrencyPolicy": "Allow",

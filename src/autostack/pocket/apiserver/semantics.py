@@ -174,6 +174,19 @@ def job(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         )
 
 
+def job_policies(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """A failure policy judges pods that are not restarted in place, a success policy indexes."""
+    policy = value.get("template", {}).get("spec", {}).get("restartPolicy")
+    if "podFailurePolicy" in value and policy != "Never":
+        yield FieldError(
+            f"{path}.template.spec.restartPolicy",
+            'only "Never" is supported when podFailurePolicy is specified',
+            value=policy,
+        )
+    if "successPolicy" in value and value.get("completionMode") != "Indexed":
+        yield FieldError(f"{path}.successPolicy", "requires indexed completion mode", value="")
+
+
 def service(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """Ports are there, named when several, and unique; what this cluster cannot do is refused."""
     ports = value.get("ports", [])
@@ -293,7 +306,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     APPS + "StatefulSetSpec": (workload, always_restarts),
     APPS + "DaemonSetSpec": (workload, always_restarts, mounts),
     APPS + "DeploymentStrategy": (strategy,),
-    "io.k8s.api.batch.v1.JobSpec": (job, mounts),
+    "io.k8s.api.batch.v1.JobSpec": (job, job_policies, mounts),
     "io.k8s.api.batch.v1.CronJobSpec": (cron,),
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (autoscaler,),
     "io.k8s.api.autoscaling.v2.ResourceMetricSource": (resource_metric,),

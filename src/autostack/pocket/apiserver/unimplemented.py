@@ -40,7 +40,7 @@ SECURITY = {
     "seLinuxOptions": Gap(NO_LSM),
     "windowsOptions": Gap("the node runs Linux"),
 }
-JOB_EVENT = Gap("the Job runs without it")
+BY_INDEX = Gap("failures are counted for the whole Job; use backoffLimit")
 
 REFUSED: dict[str, dict[str, Gap]] = {
     CORE + "PodSpec": {
@@ -67,6 +67,7 @@ REFUSED: dict[str, dict[str, Gap]] = {
         "loadBalancerSourceRanges": NO_BALANCER,
     },
     CORE + "ServicePort": {"nodePort": NO_BALANCER},
+    BATCH + "JobSpec": {"backoffLimitPerIndex": BY_INDEX, "maxFailedIndexes": BY_INDEX},
     CRD + "CustomResourceDefinitionSpec": {
         "preserveUnknownFields": Gap(
             "must be false; use x-kubernetes-preserve-unknown-fields in the schema instead"
@@ -116,11 +117,7 @@ WARNED: dict[str, dict[str, Gap]] = {
         "subsets": Gap("Services are routed by EndpointSlices alone; Endpoints are only stored")
     },
     BATCH + "JobSpec": {
-        "backoffLimitPerIndex": JOB_EVENT,
-        "maxFailedIndexes": JOB_EVENT,
-        "podFailurePolicy": JOB_EVENT,
         "scheduling": Gap("pods are scheduled one by one"),
-        "successPolicy": JOB_EVENT,
     },
     "io.k8s.api.apps.v1.RollingUpdateDaemonSet": {
         "maxSurge": Gap("there is one pod a node; maxUnavailable is used", ("0%",))

@@ -139,7 +139,7 @@ def test_a_job_knows_when_it_is_over_and_how_many_pods_it_needs(case: dict[str, 
         state, _, age = text.partition(" ")
         pod = pod_of(f"job-{number}", state)
         pod["metadata"]["finalizers"] = ["batch.kubernetes.io/job-tracking"]
-        finished = {"terminated": {"finishedAt": ago(float(age or 0))}}
+        finished = {"terminated": {"finishedAt": ago(float(age or 0)), "exitCode": given.get("exit_code", 0)}}
         restarts = given.get("restarts", 0)
         pod["status"]["containerStatuses"] = [{"state": finished, "restartCount": restarts}]
         pods.append(pod)
@@ -155,6 +155,8 @@ def test_a_job_knows_when_it_is_over_and_how_many_pods_it_needs(case: dict[str, 
     assert (verdict.reason if verdict else None) == expect["verdict"]
     if "missing" in expect:
         assert tally.missing() == expect["missing"]
+    if "failed" in expect:
+        assert tally.failed == expect["failed"]
     if "backoff_s" in expect:
         assert tally.backoff_in_s() == pytest.approx(expect["backoff_s"])
 

@@ -27,8 +27,6 @@ from autostack.pocket.controllers.meta import (
 )
 from autostack.pocket.controllers.pods import deletion_rank, is_ready, pod_of
 
-UNSUPPORTED = ("podFailurePolicy", "successPolicy", "backoffLimitPerIndex", "maxFailedIndexes")
-
 
 def controller(cluster: Cluster) -> Controller:
     """The controller as data."""
@@ -53,7 +51,6 @@ async def reconcile(cluster: Cluster, key: Key) -> float | None:
         await _release(cluster, cluster.cache(POD).controlled_by(uid_of(job)))
         return await _expire(cluster, job)
     tally = Tally(job, tuple(cluster.cache(POD).controlled_by(uid_of(job))), cluster.now())
-    _report_unsupported(cluster, tally)
     job = await cluster.set_status(JOB, job, status_of(tally, tally.verdict()))
     await _release(cluster, [pod for pod in tally.pods if has_ended(pod)])
     tally = Tally(job, tuple(cluster.cache(POD).controlled_by(uid_of(job))), cluster.now())
@@ -69,15 +66,6 @@ async def reconcile(cluster: Cluster, key: Key) -> float | None:
     _tell_end(cluster, job, cluster.cache(JOB).get(key))
     waits = [one for one in (wait_s, tally.deadline_in_s()) if one is not None and verdict is None]
     return min(waits, default=None)
-
-
-def _report_unsupported(cluster: Cluster, tally: Tally) -> None:
-    if tally.status.get("startTime"):
-        return
-    for name in UNSUPPORTED:
-        if tally.spec.get(name) is not None:
-            message = f"spec.{name} is not implemented and has no effect"
-            cluster.event(JOB, tally.job, "Warning", "UnsupportedField", message)
 
 
 def _tell_end(cluster: Cluster, before: Object, after: Object | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.job.indexes import parse_indexes
+from autostack.pocket.controllers.job.policies import is_success, match_failure
 from autostack.pocket.controllers.meta import annotations_of, condition, is_deleting, time_of, uid_of
 from autostack.pocket.controllers.pods import is_active, is_finished, phase
 
@@ -109,7 +110,13 @@ class Tally:
             and has_ended(pod)
             and uid_of(pod) not in noted
             and (phase(pod) == "Succeeded") == (outcome == "succeeded")
+            and not self._is_ignored(pod)
         ]
+
+    def _is_ignored(self, pod: Object) -> bool:
+        """Whether podFailurePolicy says that this failure does not count."""
+        found = match_failure(self.spec, pod)
+        return found is not None and found.action == "Ignore"
 
     def noted(self) -> dict[str, list[str]]:
         """What `uncountedTerminatedPods` must hold before finalizers may go."""
@@ -142,6 +149,19 @@ class Tally:
             known = condition(self.job, target)
             if known is not None and known["status"] == "True":
                 return Verdict(final, known.get("reason", ""), known.get("message", ""))
+        return self._by_policy() or self._by_count()
+
+    def _by_policy(self) -> Verdict | None:
+        for pod in self.pods:
+            found = match_failure(self.spec, pod)
+            if found is not None and found.action == "FailJob":
+                return Verdict("Failed", "PodFailurePolicy", found.message)
+        rule = is_success(self.spec, self.completed_indexes()) if self.is_indexed else None
+        return (
+            None if rule is None else Verdict("Complete", "SuccessPolicy", f"Matched rules at index {rule}")
+        )
+
+    def _by_count(self) -> Verdict | None:
         limit = self.spec.get("backoffLimit", 6)
         if self.failed > limit or self._restarts_past(limit):
             return Verdict("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
@@ -176,7 +196,11 @@ class Tally:
         """Seconds until a failed pod may be replaced: 10 s, doubled with each failure since the last
         success.
         """
-        ends = [(moment, phase(pod)) for pod in self.pods if has_ended(pod) and (moment := ended_at(pod))]
+        ends = [
+            (moment, phase(pod))
+            for pod in self.pods
+            if has_ended(pod) and not self._is_ignored(pod) and (moment := ended_at(pod))
+        ]
         last_success = max((moment for moment, how in ends if how == "Succeeded"), default=None)
         failures = [
             moment
