@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autostack.pocket.apiserver.access import escalation
+from autostack.pocket.apiserver.access import escalation, pod_standards
 from autostack.pocket.apiserver.call import ADMIN, Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.deletion import DEFINITIONS
@@ -33,6 +33,8 @@ def before_write(core: Core, call: Call, new: Object, old: Object | None) -> Non
     if old is None and call.kind.custom and removal.is_ending(core, call.kind):
         raise method_not_allowed("create")
     escalation.check(core, call, new, old)
+    if not call.kind.custom and not call.subresource:
+        pod_standards.check(core, call, new, old)
     if call.kind.storage == DEFINITIONS:
         definitions.check(core, call, new)
 
