@@ -46,7 +46,7 @@ class ServiceProcess:
             )
         service = cls(f"http://{host}:{port}", process, log)
         path, what = ("/readyz", "ready") if ready else ("/healthz", "alive")
-        eventually_sync(lambda: service.status(path) == 200, within_s=30, what=f"{package} {what}")
+        eventually_sync(lambda: service.status(path) == 200, within_s=120, what=f"{package} {what}")
         return service
 
     def status(self, path: str) -> int:
@@ -58,7 +58,7 @@ class ServiceProcess:
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         self.log.unlink(missing_ok=True)
         return code
 
