@@ -64,7 +64,8 @@ def demo(
     except (AutostackError, KeyboardInterrupt):
         story.say(f"the cluster stays as it is; to remove it: {story.removal}")
         raise
-    story.scene("The end", f"After {story.elapsed_s:.0f} s. The report is {out}: open it in a browser.")
+    told = f"The report is {out}: open it in a browser." if story.wrote(out) else "The proof broke off."
+    story.scene("The end", f"After {story.elapsed_s:.0f} s. {told}")
     if _wanted(remove):
         story.autostack("down", "--purge", "--yes")
     else:
@@ -100,6 +101,7 @@ class Story:
     def __init__(self, cluster: str) -> None:
         self._cluster = cluster
         self._began = time.monotonic()
+        self._began_at = time.time()
 
     @property
     def elapsed_s(self) -> float:
@@ -116,6 +118,10 @@ class Story:
         if not (cluster_folder(self._cluster) / "ingress-url").exists():
             return None
         return int(ingress_url(None, self._cluster).rpartition(":")[2])
+
+    def wrote(self, file: Path) -> bool:
+        """Whether a file is of this story, and not of an earlier one."""
+        return file.exists() and file.stat().st_mtime >= self._began_at
 
     def scene(self, title: str, words: str) -> None:
         """A heading and a sentence."""

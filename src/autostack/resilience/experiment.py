@@ -7,9 +7,10 @@ for single attacks, so that the number of kills is certain and only the victims 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lightkube import AsyncClient
 
@@ -25,6 +26,7 @@ from autostack.resilience.system import System
 from autostack.resilience.verdict import Phases, Tolerance, Verdict, judge
 
 Say = Callable[[str], None]
+_Answer = TypeVar("_Answer")
 _SAMPLE_S = 0.25
 _KILL_SEEN_WITHIN_S = 30.0
 
@@ -117,8 +119,8 @@ class Experiment:
     async def _conclude(self) -> Proof:
         self._say("audit: every acknowledged problem against every stored row")
         # The bitmap first: a problem that is acknowledged while we look must not be missed in older rows.
-        acknowledged = await self._system.acknowledged()
-        run = await self._system.run()
+        acknowledged = await self._patiently(self._system.acknowledged)
+        run = await self._patiently(self._system.run)
         scan = Audit(run, acknowledged)
         async for row in self._system.rows(run):
             scan.see(row)
@@ -138,6 +140,17 @@ class Experiment:
             ),
         )
 
+    async def _patiently(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """The answer, asked for again while the system heals and for as long as it may take to."""
+        deadline_s = self._clock.now_s() + self._plan.tolerance.repair_s
+        while True:
+            try:
+                return await ask()
+            except UnavailableError:
+                if self._clock.now_s() > deadline_s:
+                    raise
+            await asyncio.sleep(_SAMPLE_S)
+
     @asynccontextmanager
     async def _sampling(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self._sample(), name="sample the traffic")
@@ -155,11 +168,11 @@ class Experiment:
                 self._recording.traffic.append(await self._system.traffic(at_s))
             except UnavailableError as error:
                 if gap_s is None:
-                    self._say(f"the sender's figures cannot be had for now: {str(error)[:120]}")
+                    self._say(f"a gap in the curve: {str(error).partition(';')[0]}")
                 gap_s = at_s if gap_s is None else gap_s
             else:
                 if gap_s is not None:
-                    self._say(f"the sender's figures are back after {at_s - gap_s:.1f} s")
+                    self._say(f"the curve goes on after {at_s - gap_s:.1f} s")
                 gap_s = None
             await asyncio.sleep(_SAMPLE_S)
 

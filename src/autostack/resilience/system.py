@@ -91,9 +91,13 @@ class System:
             raise self._unavailable(host, path, error) from error
 
     def _unavailable(self, host: str, path: str, error: httpx2.HTTPError) -> UnavailableError:
+        if isinstance(error, httpx2.HTTPStatusError):
+            cause = f"status {error.response.status_code}"
+        else:
+            cause = f"{type(error).__name__} {str(error).partition(chr(10))[0][:120]}".strip()
         return UnavailableError(
-            f"{host}.localhost{path} does not answer through {self._ingress}:"
-            f" {str(error)[:160] or type(error).__name__}; `autostack status` tells whether the system is up"
+            f"{host}.localhost{path} does not answer through {self._ingress} ({cause});"
+            " `autostack status` tells whether the system is up"
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,15 @@ def test_its_commands_are_for_its_own_cluster_whatever_the_caller_s_is(
     environment = demo.Story("demo").environment()
     assert environment["AUTOSTACK_CLUSTER"] == "demo"
     assert "KUBECONFIG" not in environment
+
+
+def test_an_earlier_report_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.html", tmp_path / "new.html"
+    old.write_text("old")
+    os.utime(old, (1, 1))
+    story = demo.Story("demo")
+    new.write_text("new")
+    os.utime(new, (time.time() + 1, time.time() + 1))
+    assert not story.wrote(old)
+    assert not story.wrote(tmp_path / "absent.html")
+    assert story.wrote(new)
