@@ -1,15 +1,16 @@
 """Layers to trees, in a cache addressed by content: one tree per layer, and one per image made of hard links.
 
 A layer is unpacked once, whichever images, versions and clusters use it; an image's tree then costs a link
-for each file and no copy. A tree appears by a rename when it is complete, so a crash leaves no half of one,
-and nothing is unpacked before its bytes were found to be what their digest says. Whiteouts are honoured;
-entries that would land outside the tree are refused, devices and owners dropped, because the sandbox maps
-one user only. The price of links: who writes into one image's files would write into all, so trees are
-mounted read-only or copied.
+for each file and no copy. A tree appears by a rename when it is complete and on the disk, so neither a crash
+nor a power cut leaves half of one, and nothing is unpacked before its bytes were found to be what their
+digest says. Whiteouts are honoured; entries that would land outside the tree are refused, devices and owners
+dropped, because the sandbox maps one user only. The price of links: who writes into one image's files would
+write into all, so trees are mounted read-only or copied.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -24,6 +25,8 @@ from autostack.pocket.images.layout import Layer, verified
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _CHUNK = 1 << 20
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unpacked(cache: Path, layers: Sequence[Layer]) -> Path:
@@ -57,6 +60,7 @@ def _appear(tree: Path, fill: Callable[[Path], None]) -> None:
     fresh.chmod(0o755)
     try:
         fill(fresh)
+        _reach_disk(fresh)
         try:
             fresh.rename(tree)
         except OSError:
@@ -66,6 +70,17 @@ def _appear(tree: Path, fill: Callable[[Path], None]) -> None:
         raise PullError(f"the image's layers can't be unpacked: {error}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _reach_disk(folder: Path) -> None:
+    """Wait until its file system is on the disk: else a power cut may keep the rename and empty the files."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _libc.syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(fd)
 
 
 class _Extraction:
