@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,11 @@ from harness.process_node import ProcessNode
 def kubectl_program() -> str:
     """The kubectl of this environment."""
     return str(Path(sys.executable).with_name("kubectl"))
+
+
+def settings_of_a_test(**settings: Any) -> ApiSettings:
+    """Settings whose Services have addresses that no real cluster, and hardly another test, has."""
+    return ApiSettings(service_range=f"127.{128 + secrets.randbelow(40)}.0.0/16", **settings)
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,10 @@ async def https_cluster(folder: Path, journal: Journal | None = None) -> AsyncIt
     """Serve a cluster on a free port for the time of the block."""
     listener = serving.listening_socket("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    known = serving.credentials(folder / "keys", certificates.server_hosts("127.96.0.1"))
-    settings = serving.with_credentials(ApiSettings(advertise_port=port), known)
+    plain = settings_of_a_test(advertise_port=port)
+    first = str(IPv4Network(plain.service_range)[1])
+    known = serving.credentials(folder / "keys", certificates.server_hosts(first))
+    settings = serving.with_credentials(plain, known)
     server = await ApiServer.open(journal or MemoryJournal(), settings)
     node = ProcessNode()
     server.attach_node(node)
@@ -99,7 +109,7 @@ async def https_cluster(folder: Path, journal: Journal | None = None) -> AsyncIt
 @pytest.fixture
 async def pocket_api() -> AsyncIterator[ApiServer]:
     """An open API server without HTTP; `pocket_api.client()` is an ApiClient with all rights."""
-    server = await ApiServer.open(MemoryJournal())
+    server = await ApiServer.open(MemoryJournal(), settings_of_a_test())
     yield server
     await server.close()
 

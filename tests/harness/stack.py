@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,12 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.postgres import free_address
 from harness.waiting import eventually_sync
 
 ROOT = Path(__file__).resolve().parents[2]
 UP_WITHIN_S = 240.0
 LIVE_WITHIN_S = 240.0
+
+
+def free_port() -> int:
+    """A port that is free on 127.0.0.1, below those that clients take for themselves there."""
+    for _ in range(100):
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port of 127.0.0.1 is free between 20000 and 32000")
 
 
 class Push(NamedTuple):
@@ -33,7 +45,7 @@ class Stack:
     """One system. Commands are run as a user runs them, with an $AUTOSTACK_HOME of the test's own."""
 
     home: Path
-    port: int = field(default_factory=lambda: free_address()[1])
+    port: int = field(default_factory=free_port)
 
     @classmethod
     def create(cls) -> Stack:
@@ -149,6 +161,10 @@ class Stack:
             return only if only and accept(only) else None
 
         return str(eventually_sync(look, within_s=LIVE_WITHIN_S, what=f"a new version of {app}"))
+
+    def settled_version(self, app: str) -> str:
+        """The one version of an application, when all of its pods are ready."""
+        return self.wait_for_version(app, bool)
 
     def application(self) -> dict[str, Any]:
         """The status of the Application."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ApiSettings:
     """The API server's settings."""
 
-    service_range: str = "127.96.0.0/16"
+    service_range: str = "127.128.0.0/16"
     """Addresses for Services, CIDR; every cluster on the machine needs its own."""
     pod_range: str = "127.32.0.0/16"
     """Addresses for pods, CIDR; written into the node's podCIDR by the kubelet."""

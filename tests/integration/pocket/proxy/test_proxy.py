@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +197,10 @@ async def test_a_taken_address_and_unsupported_fields_are_told_as_events(
     steered: ApiServer, greeters: list[Greeter]
 ) -> None:
     client = steered.client()
-    with socket.create_server(("127.96.7.7", 8000)):
+    address = str(IPv4Network(steered.core.settings.service_range)[7 * 256 + 7])
+    with socket.create_server((address, 8000)):
         spec: dict[str, Any] = {
-            "clusterIP": "127.96.7.7",
+            "clusterIP": address,
             "sessionAffinity": "ClientIP",
             "ports": [{"name": "tcp", "port": 8000}],
         }
