@@ -44,7 +44,7 @@ def _workloads(stack: Stack) -> dict[str, tuple[str, int]]:
 
 
 def test_a_push_goes_live_on_all_replicas_and_no_problem_fails(stack: Stack, clone: Path) -> None:
-    (before,) = stack.versions("worker-node")
+    before = stack.settled_version("worker-node")
     given_up = stack.get("sender", "/ledger")["given_up"]
     _append(clone / WORKER, "# A change that shows in nothing but the version.\n")
     commit = stack.push(clone, "Change the worker").commit
@@ -59,17 +59,17 @@ def test_a_push_goes_live_on_all_replicas_and_no_problem_fails(stack: Stack, clo
 
 
 def test_a_change_of_words_builds_nothing(stack: Stack, clone: Path) -> None:
-    before = stack.versions("worker-node")
+    before = stack.settled_version("worker-node")
     _append(clone / "docs/contracts.md", "\nOne more word.\n")
     runs = json.loads(stack.run("ci", "runs", "--json").stdout)
     assert "nothing to build" in stack.push(clone, "Say one word more").said
     assert json.loads(stack.run("ci", "runs", "--json").stdout) == runs
     stack.wait_until_good()
-    assert stack.versions("worker-node") == before
+    assert stack.settled_version("worker-node") == before
 
 
 def test_a_red_test_stops_the_line_and_says_so_on_the_commit(stack: Stack, clone: Path) -> None:
-    before = stack.versions("result-node")
+    before = stack.settled_version("result-node")
     broken = clone / "result-node/tests/unit/test_red.py"
     broken.write_text("def test_red() -> None:\n    assert False\n")
     stack.git(clone, "add", str(broken))
@@ -79,7 +79,7 @@ def test_a_red_test_stops_the_line_and_says_so_on_the_commit(stack: Stack, clone
         stack.git(stack.folder / "origin.git", "notes", "--ref", "autostack-ci", "show", commit)
     )
     assert note["state"] == "failure"
-    assert stack.versions("result-node") == before
+    assert stack.settled_version("result-node") == before
     broken.unlink()
     assert stack.run_of(stack.push(clone, "Mend the test").commit)["state"] == "success"
     stack.wait_until_good()
@@ -88,7 +88,7 @@ def test_a_red_test_stops_the_line_and_says_so_on_the_commit(stack: Stack, clone
 def test_a_version_that_crashes_is_reverted_in_git_while_the_old_one_serves(
     stack: Stack, clone: Path
 ) -> None:
-    (before,) = stack.versions("worker-node")
+    before = stack.settled_version("worker-node")
     main = clone / "worker-node/src/worker_node/__main__.py"
     good = main.read_text()
     main.write_text('raise SystemExit("this version does not start")\n')
@@ -102,7 +102,7 @@ def test_a_version_that_crashes_is_reverted_in_git_while_the_old_one_serves(
         what="the revert commit",
     )
     stack.wait_until_good()
-    assert stack.versions("worker-node") == {before}
+    assert stack.settled_version("worker-node") == before
     stack.wait_for_traffic(100)
     stack.git(clone, "pull", "-q", "--rebase", "origin", "main")
     main.write_text(good)
@@ -130,7 +130,7 @@ def test_drift_is_healed_and_data_is_kept(stack: Stack) -> None:
 
 
 def test_a_killed_control_plane_comes_back_to_a_rollout_in_flight(stack: Stack, clone: Path) -> None:
-    (before,) = stack.versions("worker-node")
+    before = stack.settled_version("worker-node")
     _append(clone / WORKER, "# Rolled out over a killed control plane.\n")
     commit = stack.push(clone, "Change the worker again").commit
     assert stack.run_of(commit)["state"] == "success"
