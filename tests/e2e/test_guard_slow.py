@@ -9,7 +9,7 @@ import pytest
 from harness.stack import Stack, minor
 from harness.waiting import eventually_sync
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 MAIN = "worker-node/src/worker_node/__main__.py"
 SERVE = '            run("worker-node", WorkerSettings, build)\n'

@@ -14,7 +14,7 @@ import pytest
 from harness.stack import Stack
 from harness.waiting import eventually_sync
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 NAMESPACE = "by-hand"
 MANIFESTS = """\
 apiVersion: v1
