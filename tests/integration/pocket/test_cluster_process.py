@@ -203,6 +203,18 @@ def test_two_starts_at_once_are_one_cluster(places: ClusterPlaces) -> None:
     assert len({one.pid for one in found}) == 1
 
 
+def test_a_stop_ends_a_cluster_that_is_only_starting(places: ClusterPlaces) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(lifecycle.start, places)
+        eventually_sync(
+            lambda: lifecycle.is_running(places) or starting.done(), what="the beginning of a start"
+        )
+        lifecycle.stop(places)
+        with pytest.raises(StartFailedError):
+            starting.result(60)
+    assert lifecycle.status(places).state == "stopped"
+
+
 def test_clusters_side_by_side_do_not_meet(places: ClusterPlaces) -> None:
     other = ClusterPlaces(places.home, "two")
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import json
 import logging
@@ -25,6 +24,7 @@ from autostack.pocket.apiserver.core import ApiSettings
 from autostack.pocket.apiserver.server import ApiServer
 from autostack.pocket.apiserver.serving import credentials, serving, with_credentials
 from autostack.pocket.cluster.errors import ClusterError
+from autostack.pocket.cluster.lock import sign, take
 from autostack.pocket.cluster.logs import log_to_stderr
 from autostack.pocket.cluster.network import API_PORT, claim
 from autostack.pocket.cluster.places import ClusterPlaces
@@ -47,15 +47,16 @@ MOST_FILES = 65_536
 COLLECT_AFTER = (20_000, 20, 50)
 
 
-def hold_lock(places: ClusterPlaces) -> int:
-    """Be the one control plane of the cluster; the lock ends with the process. Raises ClusterError."""
-    lock = os.open(places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise ClusterError(f"the cluster {places.name!r} is running already") from error
-    return lock
+def hold_lock(places: ClusterPlaces, *, passed: int | None) -> None:
+    """Be the one control plane of the cluster; the lock ends with the process. Raises ClusterError.
+
+    `passed` is the descriptor of the lock, when who started us has taken it.
+    """
+    lock = take(places) if passed is None else passed
+    if lock is None:
+        raise ClusterError(f"the cluster {places.name!r} is running already")
+    os.set_inheritable(lock, False)
+    sign(lock, os.getpid())
 
 
 def kept_node_name(places: ClusterPlaces) -> str:
@@ -184,15 +185,15 @@ def allow_many_files() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m autostack.pocket.cluster HOME NAME`"""
+    """`python -m autostack.pocket.cluster HOME NAME [LOCK]`, LOCK being a descriptor."""
     import uvloop  # noqa: PLC0415 - only this process needs it
 
-    home, name = arguments
+    home, name, *lock = arguments
     places = ClusterPlaces(Path(home), name)
     log_to_stderr()
     allow_many_files()
     try:
-        hold_lock(places)
+        hold_lock(places, passed=int(lock[0]) if lock else None)
         write_state(places, ready=False)
         uvloop.run(run(places))
     except PocketError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from autostack.pocket import proxy
 from autostack.pocket.cluster.errors import ClusterError, InvalidStateError, StartFailedError
+from autostack.pocket.cluster.lock import PASSED_FD, holder, is_held, sign, take
 from autostack.pocket.cluster.network import API_PORT, Network, read_network
 from autostack.pocket.cluster.places import ClusterPlaces
 from autostack.pocket.cluster.settings import ClusterSettings, read_settings, write_settings
@@ -32,6 +32,7 @@ from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 60.0
+KILL_DEADLINE_S = 10.0
 _LOOK_S = 0.02
 _LOG_BYTES = 10 << 20
 _TOLD_BYTES = 1500
@@ -54,17 +55,7 @@ class ClusterStatus:
 
 def is_running(places: ClusterPlaces) -> bool:
     """Whether a control plane holds the cluster's lock."""
-    try:
-        lock = os.open(places.lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
+    return is_held(places)
 
 
 def _network_if_readable(places: ClusterPlaces) -> Network | None:
@@ -115,21 +106,17 @@ def start(
         stop(places, keep_pods=True)
         _make_folders(places)
         write_settings(places.settings, ClusterSettings(ingress_port))
+    _make_folders(places)
     child: int | None = None
-    if not is_running(places):
-        child = _spawn(places)
     deadline = time.monotonic() + deadline_s
     while time.monotonic() < deadline:
+        if child is None and (lock := take(places)) is not None:
+            child = _spawn(places, lock)
         if child is not None and _has_ended(child):
-            if is_running(places):  # another call was first: its control plane will do
-                child = None
-                continue
             raise StartFailedError(f"the control plane of {places.name!r} ended: {_end_of_log(places)}")
         told = _told(places)
         if told.get("ready") and (_answers(places) if child is None else told.get("pid") == child):
             return status(places)
-        if child is None and not is_running(places):  # the one that we found was just ending
-            child = _spawn(places)
         time.sleep(_LOOK_S)
     raise StartFailedError(f"the control plane is not ready after {deadline_s:g} s; its log is {places.log}")
 
@@ -143,15 +130,15 @@ def _check_programs() -> None:
         )
 
 
-def _spawn(places: ClusterPlaces) -> int:
-    """Start the control plane in a session of its own; returns its PID."""
-    _make_folders(places)
-    command = [sys.executable, "-m", "autostack.pocket.cluster", str(places.home), places.name]
+def _spawn(places: ClusterPlaces, lock: int) -> int:
+    """Start the control plane in a session of its own and hand it the lock; returns its PID."""
+    cluster = [str(places.home), places.name, str(PASSED_FD)]
+    command = [sys.executable, "-m", "autostack.pocket.cluster", *cluster]
     try:
         places.state.unlink(missing_ok=True)
         if places.log.exists() and places.log.stat().st_size > _LOG_BYTES:
             places.log.replace(places.log.with_suffix(".log.1"))
-        return os.posix_spawn(
+        pid = os.posix_spawn(
             "/bin/sh",
             ["sh", "-c", 'cd / && exec "$@"', "sh", *command],
             os.environ,
@@ -159,11 +146,16 @@ def _spawn(places: ClusterPlaces) -> int:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(places.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, lock, PASSED_FD),
             ],
             setsid=True,
         )
+        sign(lock, pid)
     except OSError as error:
         raise StartFailedError(f"the cluster's folder {places.folder} can't be used: {error}") from error
+    finally:
+        os.close(lock)
+    return pid
 
 
 def _answers(places: ClusterPlaces) -> bool:
@@ -212,15 +204,28 @@ def _end_of_log(places: ClusterPlaces) -> str:
 
 def stop(places: ClusterPlaces, *, keep_pods: bool = False, deadline_s: float = STOP_DEADLINE_S) -> None:
     """End the control plane, and the pods with it unless they are to be kept; safe to repeat."""
-    pid = _told(places).get("pid")
-    if is_running(places) and isinstance(pid, int):
-        os.kill(pid, signal.SIGHUP if keep_pods else signal.SIGTERM)
-        if not _waited(lambda: not is_running(places), deadline_s):
-            os.kill(pid, signal.SIGKILL)
-            _waited(lambda: not is_running(places), 10)
+    gently = signal.SIGHUP if keep_pods else signal.SIGTERM
+    if not (_ended(places, gently, deadline_s) or _ended(places, signal.SIGKILL, KILL_DEADLINE_S)):
+        raise ClusterError(f"the control plane of {places.name!r} does not end; its log is {places.log}")
     if not keep_pods:
         end_sandboxes(places)
         asyncio.run(proxy.stop(proxy.ProxySettings(places.proxy)))
+
+
+def _ended(places: ClusterPlaces, number: signal.Signals, within_s: float) -> bool:
+    """Signal whoever holds the lock, once he is known, and wait for the lock; whether it is free."""
+    asked: int | None = None
+
+    def is_over() -> bool:
+        nonlocal asked
+        pid = holder(places)
+        if pid is not None and pid != asked:
+            asked = pid
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, number)
+        return not is_held(places)
+
+    return _waited(is_over, within_s)
 
 
 def end_sandboxes(places: ClusterPlaces) -> None:
