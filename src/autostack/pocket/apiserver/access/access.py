@@ -1,5 +1,5 @@
-"""Authorisation against the RBAC objects in the store, looked up per call through an index that a write
-invalidates.
+"""Authorisation against the RBAC objects in the store as they are at the call: a binding holds, and ceases
+to, with the write's answer. The price is a look at every binding for who is not of the control plane.
 
 The group system:masters may do everything, as in Kubernetes; in-process controllers run as members of it.
 """

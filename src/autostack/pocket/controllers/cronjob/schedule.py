@@ -19,7 +19,7 @@ MANY_MISSED = 100
 
 
 class BadScheduleError(ValueError):
-    """The latest time that is due, if any; when to look next; whether very many were missed."""
+    """A schedule or time zone that can't be followed; `reason` is that of the Event."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
