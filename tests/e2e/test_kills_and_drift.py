@@ -96,7 +96,7 @@ def _healed(stack: Stack, act: Callable[[], object], is_so: Callable[[dict[str, 
     """How long after an act the Deployment is as Git says."""
     act()
     began = time.monotonic()
-    eventually_sync(lambda: is_so(_deployment(stack)), within_s=60, what="the Deployment as in Git")
+    eventually_sync(lambda: is_so(_deployment(stack)), within_s=240, what="the Deployment as in Git")
     return time.monotonic() - began
 
 
@@ -160,7 +160,7 @@ def test_a_claim_that_is_deleted_by_hand_keeps_its_data_as_long_as_its_pod_runs(
     kept.kubectl(*inside, "sh", "-c", "echo precious > /data/file")
     uid = claim()["uid"]
     kept.kubectl("delete", "pvc", "data", "-n", NAMESPACE, "--wait=false")
-    eventually_sync(lambda: "DataDeletionWarning" in conditions(), within_s=60, what="the warning")
+    eventually_sync(lambda: "DataDeletionWarning" in conditions(), within_s=120, what="the warning")
     assert claim()["uid"] == uid
     assert kept.kubectl(*inside, "cat", "/data/file") == "precious\n"
     # When its last user goes the claim is gone, with what that person deleted; Git's takes its place.
