@@ -11,7 +11,8 @@ from autostack.pocket.kubelet.checks import CheckFailed, check
 
 @pytest.mark.parametrize("answer", [b"x" * 100_000, b"HTTP/1.1 \xb2\xb2\xb2 OK\r\n\r\n", b"\0\r\n", b""])
 async def test_an_answer_that_is_not_http_fails_the_probe_and_not_the_prober(answer: bytes) -> None:
-    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")  # unread, it would turn the end into a reset
         writer.write(answer)
         writer.close()
         await writer.wait_closed()
