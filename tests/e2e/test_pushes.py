@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -11,8 +10,10 @@ import pytest
 from harness.stack import Stack, minor
 from harness.waiting import eventually_sync
 
+from autostack.pipeline.git import Repository
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.places import places_of
+from autostack.pipeline.planning import last_releases
 from autostack.pipeline.supervision import supervisors
 
 pytestmark = pytest.mark.timeout(600)
@@ -31,14 +32,9 @@ def _change(clone: Path, *apps: str) -> None:
 
 
 def _released(stack: Stack, app: str) -> tuple[str, str]:
-    """Version and digest in the branch."""
-    manifests = stack.git(
-        stack.folder / "origin.git", "grep", "-h", f"/{app}:", "main", "--", "k8s-manifests"
-    )
-    found = set(re.findall(rf"/{app}:(v[\d.]+)@(sha256:\w+)", manifests))
-    assert len(found) == 1
-    version, digest = found.pop()
-    return version, digest
+    """Version and digest of the last release, whatever a release guard made of it since."""
+    release = last_releases(Repository(stack.folder / "origin.git"), "main")[app]
+    return release.version, release.digest
 
 
 def _kill_a_runner_at_work(stack: Stack) -> None:
