@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import shutil
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from autostack.gitops.credentials import CERTIFICATES, SECRET_TYPE, Access
 from autostack.gitops.errors import ManifestError, RepositoryError
 from autostack.gitops.git import Git, check_url, shown_url
 from autostack.gitops.guard.bump import BUMP_TRAILER, REVERT_TRAILER, LogEntry
+from autostack.gitops.unpacking import unpack
 
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _RELEASES = 500
@@ -121,7 +120,7 @@ class Mirrors:
             is_kustomized = any(file in listing for file in KUSTOMIZATION_FILES)
             scope = [] if is_kustomized or path == "." else ["--", path]
             archive = await self._git(source.repo_url).run("archive", "--format=tar", commit, *scope)
-            await asyncio.to_thread(_unpack, archive, folder)
+            await asyncio.to_thread(unpack, archive, folder)
             for old in sorted(folder.parent.glob(f"{name}-*"), key=lambda tree: tree.stat().st_mtime)[:-3]:
                 await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
         return folder / path
@@ -141,15 +140,3 @@ def _remedy(error: RepositoryError) -> str:
     if "certificate" in said.lower():
         return f"; put the host's certificate into the ConfigMap {CERTIFICATES}"
     return ""
-
-
-def _unpack(archive: bytes, folder: Path) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        try:
-            tar.extractall(partial, filter="data")
-        except tarfile.FilterError as error:
-            raise ManifestError(error.tarinfo.name, None, f"refused: {error}") from error
-    partial.rename(folder)

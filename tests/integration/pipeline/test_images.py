@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,8 +51,8 @@ def test_skopeo_reads_the_layout_and_copies_the_image(
 def test_the_image_starts_from_its_files_alone(built: BuiltImage, registry: Layout, tmp_path: Path) -> None:
     root = tmp_path / "root"
     for layer in registry.json(built.digest)["layers"]:
-        with tarfile.open(registry.path(layer["digest"])) as archive:
-            archive.extractall(root, filter="data")
+        root.mkdir(exist_ok=True)
+        subprocess.run(["tar", "-xf", registry.path(layer["digest"]), "-C", root], check=True)
     done = subprocess.run(
         [sys.executable, "-m", "back_end"],
         env={"PYTHONPATH": f"{root}/app/src:{root}/app/site-packages", "PYTHONNOUSERSITE": "1"},

@@ -62,13 +62,15 @@ async def test_the_load_is_read_and_changed_while_it_runs(client: httpx.AsyncCli
     assert (await client.put("/load", json=wave)).json() == wave
     assert (await client.get("/load")).json() == wave
     assert (await client.put("/load", json={"tps": 0})).json() == {"profile": "constant", "tps": 0}
-    issued = (await client.get("/ledger")).json()["issued"]
+    seen = [-1]
 
-    async def drained() -> bool:
-        return bool((await client.get("/ledger")).json()["in_flight"] == 0)
+    async def settled() -> bool:
+        ledger = (await client.get("/ledger")).json()
+        seen.append(ledger["issued"])
+        return bool(ledger["in_flight"] == 0 and seen[-1] == seen[-2])
 
-    await eventually(drained)
-    assert (await client.get("/ledger")).json()["issued"] == issued
+    await eventually(settled, what="the last of what was due before the load was taken away")
+    assert (await client.get("/ledger")).json()["issued"] == seen[-1]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ when it nears its end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -123,7 +124,8 @@ class _Server(uvicorn.Server):
         for connection in tuple(self.server_state.connections):
             transport = getattr(connection, "transport", None)
             if transport is not None:
-                transport.abort()
+                with contextlib.suppress(AttributeError):  # Python 3.11.2's, when it has closed already
+                    transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
