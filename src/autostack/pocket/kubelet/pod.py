@@ -38,6 +38,7 @@ from autostack.pocket.kubelet.volumes import forget_volumes
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 60.0
+GATHER_S = 0.1
 SHOW_CREATING_AFTER_S = 0.2
 STATUS_RETRY_S = 0.5
 FORCED_GRACE_S = 1.0
@@ -270,6 +271,7 @@ class Pod:
         """Follow changes of what the volumes show, and renew tokens in time."""
         while True:
             await self.node.wait_for_change(self._volumes.due_in_s() or LOOK_AGAIN_S)
+            await asyncio.sleep(GATHER_S)  # changes that come together are one
             if not self._prepared:
                 continue
             try:

@@ -13,7 +13,7 @@ from autostack.pocket.errors import ApiError
 from autostack.pocket.kubelet.environment import PodFacts, expand
 from autostack.pocket.kubelet.errors import ConfigError, MountError
 from autostack.pocket.kubelet.node import Node
-from autostack.pocket.kubelet.projection import volume_files, wished_tokens
+from autostack.pocket.kubelet.projection import Files, volume_files, wished_tokens
 from autostack.pocket.kubelet.sandbox import Mount
 from autostack.pocket.kubelet.volumes import claim_path, empty_folder, host_path, mount_of, write_files
 
@@ -26,6 +26,8 @@ class PodVolumes:
         self._folder = folder
         self._paths: dict[str, tuple[Path, bool]] = {}
         self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
+        self._shown: dict[str, Files] = {}
+        """What the volumes are known to show: any ConfigMap's change asks all pods, and the disk is slow."""
 
     async def provide(self, pod: Object, facts: PodFacts) -> None:
         """Make or update every volume, and renew the tokens that are due; raises MountError."""
@@ -43,7 +45,9 @@ class PodVolumes:
         files = volume_files(pod, volume, sources, facts, tokens)
         if files is not None:
             path = self._folder / "volumes" / volume["name"]
-            write_files(path, files)
+            if self._shown.get(volume["name"]) != files:
+                write_files(path, files)
+                self._shown[volume["name"]] = files
             self._paths[volume["name"]] = path, True
         elif volume["name"] not in self._paths:
             self._paths[volume["name"]] = self._find(pod, volume)
