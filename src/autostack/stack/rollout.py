@@ -14,6 +14,7 @@ from lightkube.resources.apps_v1 import Deployment
 from autostack.stack.applications import ApplicationState, get_state
 from autostack.stack.credentials import NAMESPACE
 from autostack.stack.errors import StepError
+from autostack.stack.status import version_of
 
 _LOOK_S = 0.2
 
@@ -31,12 +32,11 @@ class Rollout:
 def read_rollout(deployment: Mapping[str, Any]) -> Rollout:
     """As `kubectl rollout status` judges it. Pure."""
     status, wanted = deployment.get("status") or {}, int(deployment["spec"].get("replicas", 1))
-    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     seen = int(status.get("observedGeneration") or 0) >= int(deployment["metadata"].get("generation") or 0)
     updated = int(status.get("updatedReplicas") or 0) if seen else 0
     counts = (updated, int(status.get("replicas") or 0), int(status.get("availableReplicas") or 0))
     return Rollout(
-        version=image.partition("@")[0].rpartition(":")[2],
+        version=version_of(deployment),
         updated=updated,
         wanted=wanted,
         complete=seen and counts == (wanted, wanted, wanted),
@@ -44,9 +44,9 @@ def read_rollout(deployment: Mapping[str, Any]) -> Rollout:
 
 
 def taken_back(state: ApplicationState | None, app: str, version: str) -> str:
-    """Why the release guard reverted the version; empty when it did not. Pure."""
+    """Why the release guard reverted the version, in its own words; empty when it did not. Pure."""
     message = state.message if state else ""
-    return message if f"{app} {version}:" in message and "reverted by" in message else ""
+    return message if f"{app} {version} was reverted by " in message else ""
 
 
 async def get_rollout(client: AsyncClient, app: str) -> Rollout:

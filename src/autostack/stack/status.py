@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -86,10 +87,15 @@ async def list_workloads(client: AsyncClient) -> list[Workload]:
 
 
 def _workload(document: dict[str, Any]) -> Workload:
-    image = document["spec"]["template"]["spec"]["containers"][0]["image"]
     return Workload(
         name=document["metadata"]["name"],
         ready=(document.get("status") or {}).get("readyReplicas") or 0,
         desired=document["spec"].get("replicas", 1),
-        version=image.partition("@")[0].rpartition(":")[2],
+        version=version_of(document),
     )
+
+
+def version_of(workload: Mapping[str, Any]) -> str:
+    """The tag of the image that a workload wants, such as v0.5."""
+    image: str = workload["spec"]["template"]["spec"]["containers"][0]["image"]
+    return image.partition("@")[0].rpartition(":")[2]

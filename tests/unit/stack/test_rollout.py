@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from autostack.gitops.guard.bump import LogEntry, Release, latest_reverts, revert_message
 from autostack.stack.applications import ApplicationState
 from autostack.stack.rollout import Rollout, read_rollout, taken_back
 
@@ -38,7 +39,10 @@ def test_a_rollout_is_complete_when_no_other_pod_is_left(
 
 
 def test_a_version_that_the_guard_took_back_is_recognised_by_its_words() -> None:
-    words = "worker-node v0.2: pod x keeps crashing; reverted by 871822a240d9"
+    release = Release("worker-node", "v0.2", f"sha256:{'b' * 64}")
+    reverting = LogEntry("871822a240d9", revert_message("a" * 40, {release: "pod x keeps crashing"}))
+    words = latest_reverts([reverting])["worker-node"]
+    assert "pod x keeps crashing" in words
     state = ApplicationState("Synced", "Healthy", "871822a240d9", words)
     assert taken_back(state, "worker-node", "v0.2") == words
     assert taken_back(state, "worker-node", "v0.3") == ""
