@@ -17,6 +17,8 @@ from lightkube import AsyncClient, KubeConfig
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Pod
 
+from autostack.stack.rollout import read_rollout
+
 NAMESPACE = "auto-stack"
 LABEL = "app.kubernetes.io/name"
 WITHIN_S = 300.0
@@ -44,7 +46,7 @@ class Rollout:
             if image_of(document["spec"]["template"]) == self._old_image:
                 continue
             self._reach("applied")
-            if is_done(document):
+            if read_rollout(document).complete:
                 self._reach("live")
                 return
 
@@ -78,18 +80,6 @@ class Rollout:
 def image_of(described: dict[str, Any]) -> str:
     """The image in a pod or a pod template."""
     return str(described["spec"]["containers"][0]["image"])
-
-
-def is_done(deployment: dict[str, Any]) -> bool:
-    """Whether the rollout is complete, as `kubectl rollout status` decides it."""
-    status = deployment.get("status") or {}
-    wanted = deployment["spec"]["replicas"]
-    return (
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == wanted
-        and status.get("replicas", 0) == wanted
-        and status.get("availableReplicas", 0) == wanted
-    )
 
 
 @contextlib.asynccontextmanager

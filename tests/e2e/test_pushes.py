@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from harness.runners import workers
 from harness.stack import Stack, minor
 from harness.waiting import eventually_sync
 
@@ -14,7 +15,6 @@ from autostack.pipeline.git import Repository
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.places import places_of
 from autostack.pipeline.planning import last_releases
-from autostack.pipeline.supervision import supervisors
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -38,18 +38,8 @@ def _released(stack: Stack, app: str) -> tuple[str, str]:
 
 
 def _kill_a_runner_at_work(stack: Stack) -> None:
-    """The worker of any supervisor, once there is one."""
-
-    def worker() -> int | None:
-        for pid in supervisors(places_of(stack.folder)):
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            if children:
-                return int(children[0])
-        return None
-
-    pid = eventually_sync(worker, what="a runner at work")
-    assert pid
-    os.kill(pid, signal.SIGKILL)
+    at_work = eventually_sync(lambda: workers(places_of(stack.folder)), what="a runner at work")
+    os.kill(at_work[0], signal.SIGKILL)
 
 
 def test_two_pushes_of_three_applications_and_a_killed_runner_give_each_one_new_version(

@@ -10,12 +10,11 @@ from typing import Annotated
 import typer
 
 from autostack.cli.connection import ClusterName, connect
-from autostack.cli.grouping import group
+from autostack.cli.grouping import AsJson, group
 from autostack.errors import UsageError
 
 app = group("Start, stop and watch the chaos agent.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 

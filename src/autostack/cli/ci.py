@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autostack.cli.connection import ClusterName
-from autostack.cli.grouping import group
+from autostack.cli.grouping import AsJson, group
 
 if TYPE_CHECKING:
     from autostack.pipeline.git import Repository
@@ -23,7 +23,6 @@ Checkout = Annotated[
     Path, typer.Option("--checkout", help="The repository to work in.", exists=True, file_okay=False)
 ]
 Head = Annotated[str, typer.Option("--head", help="The commit to work for.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 HERE = Path()
 
 

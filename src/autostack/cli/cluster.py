@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autostack.cli.grouping import group
+from autostack.cli.grouping import AsJson, group
 from autostack.errors import AutostackError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ app = group("The pocket cluster: start, stop, status, delete.")
 Name = Annotated[
     str | None, typer.Option("--name", help="Which cluster; by default $AUTOSTACK_CLUSTER or `default`.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What all parts of the command tree share: plain help, and no options that only the root can serve.
+"""What the parts of the command tree share: plain help, --json, and no options that only the root can serve.
 
 Help is plain text, as the root's is: it is the same in a pipe and costs no import of rich. Completion is
 installed and shown by the root for all.
@@ -6,11 +6,12 @@ installed and shown by the root for all.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SENTENCE_CHARACTERS = 200
 
 

@@ -24,7 +24,7 @@ from autostack.cli.connection import (
     connect,
     ingress_url,
 )
-from autostack.cli.grouping import group
+from autostack.cli.grouping import AsJson, group
 from autostack.cli.progress import Detail, Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
@@ -37,7 +37,6 @@ app = group()
 
 ROOT = Path(__file__).resolve().parents[3]
 REMOTE = "autostack"
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

@@ -60,11 +60,12 @@ async def _credentials(api: KubernetesApi, namespace: str) -> list[Object]:
     """What says how repositories are reached, as far as who asks may read it."""
     found: list[Object] = []
     try:
-        found += (await api.list(SECRETS, namespace, label_selector=SECRET_TYPE))["items"]
+        listed = await api.list(SECRETS, namespace, label_selector=SECRET_TYPE)
+        found += [{**obj, "kind": "Secret"} for obj in listed["items"]]  # a list leaves its items' kind out
         found.append(await api.get(CONFIG_MAPS, CERTIFICATES, namespace))
     except ApiError:
         pass  # not there, or not ours to read: the repository may be public, and git says so if it is not
-    return [{"kind": "Secret", **obj} for obj in found]
+    return found
 
 
 async def _owned(

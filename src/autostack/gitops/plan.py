@@ -144,8 +144,8 @@ def next_step(tasks: Iterable[Task]) -> Run | Wait | Finish:
 
 
 def _last_wave(regular: list[Task]) -> tuple[str, int]:
-    ordered = sorted(regular, key=lambda task: task.position)
-    return (ordered[-1].phase, ordered[-1].wave) if ordered else ("", 0)
+    last = max(regular, key=lambda task: task.position, default=None)
+    return (last.phase, last.wave) if last else ("", 0)
 
 
 def _after_failure(regular: list[Task], on_failure: list[Task]) -> Run | Wait | Finish:

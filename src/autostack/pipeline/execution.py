@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -64,6 +64,9 @@ class Execution:
 
     def run(self, run: Run) -> Outcome:
         """Execute one run; raises PipelineError when something other than a test stood in its way."""
+        return replace(self._come_to(run), steps=self.steps)
+
+    def _come_to(self, run: Run) -> Outcome:
         plan = self._plan(run)
         if not plan.apps:
             self.say("nothing to build: no image's inputs have changed")
@@ -78,11 +81,11 @@ class Execution:
             if failures:
                 for build in builds.values():
                     build.cancel()
-                return _stopped(plan, failures, self.steps)
+                return _stopped(plan, failures)
             images = {app: self._built(app, build) for app, build in builds.items()}
             self._reach("built")
         if not plan.builds():
-            return Outcome({app: {"state": "tested"} for app in plan.tests()}, steps=self.steps)
+            return Outcome({app: {"state": "tested"} for app in plan.tests()})
         return self._release(run, plan, images)
 
     def _reach(self, step: str) -> None:
@@ -161,18 +164,16 @@ class Execution:
         self._reach("released")
         if releases:
             self.say(request_refresh(self.places.kubeconfig))
-        return _released(plan, releases, self.say, self.steps)
+        return _released(plan, releases, self.say)
 
 
-def _stopped(plan: Plan, failures: tuple[str, ...], steps: Mapping[str, float]) -> Outcome:
+def _stopped(plan: Plan, failures: tuple[str, ...]) -> Outcome:
     red = {app for app in plan.tests() if any(f"tests of {app} " in message for message in failures)}
     apps = {app: {"state": "red" if app in red else "held"} for app in plan.tests()}
-    return Outcome(apps, None, failures, steps)
+    return Outcome(apps, None, failures)
 
 
-def _released(
-    plan: Plan, releases: tuple[Release, ...], say: Callable[[str], None], steps: Mapping[str, float]
-) -> Outcome:
+def _released(plan: Plan, releases: tuple[Release, ...], say: Callable[[str], None]) -> Outcome:
     apps: dict[str, Mapping[str, str]] = {app: {"state": "tested"} for app in plan.tests()}
     apps |= {app: {"state": "superseded"} for app in plan.builds()}
     apps |= {one.app: {"state": "released", "version": one.version, "digest": one.digest} for one in releases}
@@ -181,4 +182,4 @@ def _released(
         say("superseded: a newer commit has been released already")
     else:
         say(f"released {', '.join(f'{one.app} {one.version}' for one in releases)} in {bump[:12]}")
-    return Outcome(apps, bump, steps=steps)
+    return Outcome(apps, bump)

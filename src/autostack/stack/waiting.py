@@ -66,6 +66,7 @@ async def synced(client: AsyncClient, say: Say, *, within_s: float) -> str:
             "sync",
             lambda: f"the Application is not synced and ready ({last[:300]})",
             changed=changed,
+            look_s=_LOOK_ANYWAY_S,
         )
     finally:
         watching.cancel()
@@ -92,20 +93,18 @@ async def _until(
     cause: Callable[[], str],
     *,
     changed: asyncio.Event | None = None,
+    look_s: float = _LOOK_S,
 ) -> str:
-    """Look until there is an answer: at every change, and now and then anyway."""
+    """Look until there is an answer: at every change, and every `look_s` anyway."""
+    changed = changed or asyncio.Event()
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        if changed is not None:
-            changed.clear()
+        changed.clear()
         found = await look()
         if found is not None:
             return found
-        if changed is None:
-            await asyncio.sleep(_LOOK_S)
-        else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _LOOK_ANYWAY_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), look_s)
     raise StepError(
         step,
         f"{cause()} within {within_s:g} s",

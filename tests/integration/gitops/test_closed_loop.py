@@ -122,7 +122,6 @@ async def test_a_claim_that_leaves_git_keeps_its_data(loop: Loop) -> None:
 
 async def test_a_killed_controller_goes_on_with_the_hook_that_it_had_started(loop: Loop) -> None:
     pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]}
-    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "busybox:1"}]}
     job = {
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": "migrate", "annotations": {"argocd.argoproj.io/hook": "PreSync"}},

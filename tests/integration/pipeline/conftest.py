@@ -4,7 +4,6 @@ an origin with its pipeline.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -245,15 +244,6 @@ class Loop:
     def tags(self, app: str) -> dict[str, str]:
         """The registry's tags of an application."""
         return Layout(self.places.registry / "ghcr.io/auto-stack" / app).tags()
-
-    def workers(self) -> list[int]:
-        """The processes that do the runs: the children of the supervisors."""
-        found = []
-        for pid in supervisors(self.places):
-            with contextlib.suppress(OSError):
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-                found += [int(child) for child in children.split()]
-        return found
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from harness.runners import workers
 from harness.waiting import eventually_sync
 
 from autostack.pipeline.runner import NOTES
@@ -59,9 +60,9 @@ def said(loop, words: str) -> int:
 
 
 def kill_worker(loop) -> None:
-    (worker,) = loop.workers()
+    (worker,) = workers(loop.places)
     os.kill(worker, signal.SIGKILL)
-    eventually_sync(lambda: worker not in loop.workers(), what="the worker's death")
+    eventually_sync(lambda: worker not in workers(loop.places), what="the worker's death")
 
 
 def released_once(loop, head: str) -> None:

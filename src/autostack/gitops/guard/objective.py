@@ -8,8 +8,8 @@ is not judged, and the verdict says so: silence is not success.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from autostack.gitops import durations
 
@@ -20,13 +20,13 @@ PREFIX = "guard.autostack.dev/"
 class Objective:
     """What a release must hold, from annotations on the Application: guard.autostack.dev/<name>."""
 
-    enabled: bool = True
-    window_s: float = 30
-    ready_within_s: float = 120
-    max_error_rate: float = 0.05
-    max_p95_s: float = 0.5
-    min_requests: int = 30
-    breach_for_s: float = 5
+    enabled: bool
+    window_s: float
+    ready_within_s: float
+    max_error_rate: float
+    max_p95_s: float
+    min_requests: int
+    breach_for_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,6 @@ class Verdict:
     note: str = ""
 
 
-# Annotation → (what it means, default); the documentation's table is this table.
-ANNOTATIONS: dict[str, tuple[str, str]] = {
-    "enabled": ("false switches the guard off for this Application", "true"),
-    "window": ("how long a release is watched after it became ready", "30s"),
-    "ready-within": ("how long a rollout may take to become ready", "120s"),
-    "max-error-rate": ("share of answers with status 5xx that breaks a release", "0.05"),
-    "max-p95": ("95th percentile of the answer time that breaks a release", "500ms"),
-    "min-requests": ("requests in the window below which nothing is judged by traffic", "30"),
-    "breach-for": ("how long error rate or P95 must be over its limit to break a release", "5s"),
-}
-
-
 def _boolean(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError(f"{text!r} is neither true nor false")
@@ -86,14 +74,38 @@ def _count(text: str) -> int:
     return int(text)
 
 
-_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "enabled": ("enabled", _boolean),
-    "window": ("window_s", durations.seconds),
-    "ready-within": ("ready_within_s", durations.seconds),
-    "max-error-rate": ("max_error_rate", _share),
-    "max-p95": ("max_p95_s", durations.seconds),
-    "min-requests": ("min_requests", _count),
-    "breach-for": ("breach_for_s", durations.seconds),
+class Annotation(NamedTuple):
+    """What an annotation means, its default as it is written, and which field it sets by which reading."""
+
+    meaning: str
+    default: str
+    field: str
+    parse: Callable[[str], Any]
+
+
+ANNOTATIONS: dict[str, Annotation] = {
+    "enabled": Annotation("false switches the guard off for this Application", "true", "enabled", _boolean),
+    "window": Annotation(
+        "how long a release is watched after it became ready", "30s", "window_s", durations.seconds
+    ),
+    "ready-within": Annotation(
+        "how long a rollout may take to become ready", "120s", "ready_within_s", durations.seconds
+    ),
+    "max-error-rate": Annotation(
+        "share of answers with status 5xx that breaks a release", "0.05", "max_error_rate", _share
+    ),
+    "max-p95": Annotation(
+        "95th percentile of the answer time that breaks a release", "500ms", "max_p95_s", durations.seconds
+    ),
+    "min-requests": Annotation(
+        "requests in the window below which nothing is judged by traffic", "30", "min_requests", _count
+    ),
+    "breach-for": Annotation(
+        "how long error rate or P95 must be over its limit to break a release",
+        "5s",
+        "breach_for_s",
+        durations.seconds,
+    ),
 }
 
 
@@ -102,23 +114,22 @@ def read(annotations_found: Mapping[str, str]) -> tuple[Objective, list[str]]:
 
     Such a one counts as absent: a typing error must not switch the guard off, and it must be seen.
     """
-    goal, problems = Objective(), []
+    values = {one.field: one.parse(one.default) for one in ANNOTATIONS.values()}
+    problems = []
     for name, text in sorted(annotations_found.items()):
         if not name.startswith(PREFIX):
             continue
-        known = _FIELDS.get(name.removeprefix(PREFIX))
+        known = ANNOTATIONS.get(name.removeprefix(PREFIX))
         if known is None:
             problems.append(
                 f"annotation {name} is unknown and has no effect; there are {', '.join(ANNOTATIONS)}"
             )
             continue
-        field, parse = known
         try:
-            goal = replace(goal, **{field: parse(text)})
+            values[known.field] = known.parse(text)
         except ValueError as error:
-            default = ANNOTATIONS[name.removeprefix(PREFIX)][1]
-            problems.append(f"annotation {name}: {error}; its default {default} holds")
-    return goal, problems
+            problems.append(f"annotation {name}: {error}; its default {known.default} holds")
+    return Objective(**values), problems
 
 
 def judge(

@@ -157,7 +157,7 @@ class ReleaseGuard:
     ) -> str:
         """Why the release must go, "" for no reason yet."""
         live, now = self._world.live, self._world.now()
-        if _since_s(watch.failed_at, now) < _REVERT_RETRY_S and watch.failed_at is not None:
+        if watch.failed_at is not None and _since_s(watch.failed_at, now) < _REVERT_RETRY_S:
             return ""
         seen = rollout.seen(watch.release, live.objects, live.owned_by(self._reconciler.key.name))
         if not seen.present:
