@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 _MAX_LINKS = 40
@@ -16,7 +15,22 @@ _MAX_LINKS = 40
 
 def resolved(tree: Path, path: str | PurePosixPath) -> Path:
     """Where `path` is, all symlinks followed inside the tree; nothing needs to exist."""
-    return _walk(tree, tree, PurePosixPath(path).parts, links=0)
+    current, links = tree, 0
+    ahead = list(reversed(PurePosixPath(path).parts))
+    while ahead:
+        part = ahead.pop()
+        if part == "/":
+            current = tree
+        elif part == "..":
+            current = current if current == tree else current.parent
+        elif (current / part).is_symlink():
+            links += 1
+            if links > _MAX_LINKS:  # as in the kernel, of the whole path: links may double at each step
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(current / part))
+            ahead.extend(reversed((current / part).readlink().parts))
+        else:
+            current = current / part
+    return current
 
 
 def entry(tree: Path, path: str | PurePosixPath) -> Path:
@@ -30,20 +44,3 @@ def folder(tree: Path, path: str | PurePosixPath) -> Path:
     found = resolved(tree, path)
     found.mkdir(parents=True, exist_ok=True)
     return found
-
-
-def _walk(tree: Path, start: Path, parts: Iterable[str], *, links: int) -> Path:
-    current = start
-    for part in parts:
-        if part == "/":
-            continue
-        if part == "..":
-            current = current if current == tree else current.parent
-            continue
-        current = current / part
-        if current.is_symlink():
-            if links == _MAX_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(current))
-            link = current.readlink()
-            current = _walk(tree, tree if link.is_absolute() else current.parent, link.parts, links=links + 1)
-    return current

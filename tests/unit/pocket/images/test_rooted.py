@@ -71,6 +71,14 @@ def test_a_circle_of_symlinks_is_an_error(tree: Path) -> None:
         rooted.folder(tree, "a/x")
 
 
+def test_symlinks_that_double_at_each_step_are_an_error_at_once(tree: Path) -> None:
+    (tree / "0").mkdir()
+    for number in range(1, 39):
+        (tree / str(number)).symlink_to(f"{number - 1}/../{number - 1}")
+    with pytest.raises(OSError, match="symbolic links"):
+        rooted.resolved(tree, "38")
+
+
 def test_a_volume_mounted_below_a_symlink_makes_nothing_outside(
     tmp_path: Path, tree: Path, host: Path
 ) -> None:
