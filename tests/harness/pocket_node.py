@@ -19,8 +19,7 @@ from autostack.pocket.errors import ApiError
 from autostack.pocket.images.images import Images
 from autostack.pocket.kubelet.kubelet import Kubelet
 from autostack.pocket.kubelet.node import NodeSettings
-from autostack.pocket.store.errors import UnavailableError
-from autostack.pocket.store.journal import MemoryJournal, Row
+from harness.pocket_journal import FillableJournal
 from harness.waiting import eventually
 
 Object = dict[str, Any]
@@ -37,20 +36,6 @@ def pod_object(name: str, *command: str, **container: Any) -> Object:
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"nodeName": NAME, "terminationGracePeriodSeconds": 2, "containers": [main]},
     }
-
-
-class FillableJournal(MemoryJournal):
-    """Refuses every write while it is `full`, as a disk does."""
-
-    full = False
-    refused = 0
-
-    def append(self, batch: list[Row]) -> None:
-        """Keep the rows, or none."""
-        if self.full:
-            self.refused += 1
-            raise UnavailableError("no space left on device")
-        super().append(batch)
 
 
 @dataclass

@@ -13,6 +13,4 @@ def quantity(value: str | int | float) -> float:
     text = str(value).strip()
     digits = text.rstrip("numkKMGTPEi")
     suffix = text[len(digits) :]
-    if suffix == "E" or suffix not in _SUFFIXES:  # "1E" is exa, "1E3" never reaches here
-        return float(digits) * 1e18 if suffix == "E" else float(text)
-    return float(digits) * _SUFFIXES[suffix]
+    return float(digits) * _SUFFIXES[suffix] if suffix in _SUFFIXES else float(text)

@@ -22,6 +22,7 @@ from harness.waiting import eventually_sync
 
 from autostack.pocket.cluster import lifecycle
 from autostack.pocket.cluster.errors import StartFailedError
+from autostack.pocket.cluster.lock import is_held
 from autostack.pocket.cluster.places import ClusterPlaces
 
 KUBECTL = Path(sysconfig.get_path("scripts")) / "kubectl"
@@ -155,7 +156,7 @@ def test_pods_and_their_traffic_outlive_a_killed_control_plane_and_a_deleted_clu
     with Traffic(f"http://{address}:8000/") as traffic:
         traffic.goes_on()
         os.kill(started.pid, signal.SIGKILL)
-        eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
+        eventually_sync(lambda: not is_held(places), what="end of the control plane")
         traffic.goes_on()
         assert lifecycle.status(places).sandboxes == 2
         lifecycle.start(places)
@@ -206,9 +207,7 @@ def test_two_starts_at_once_are_one_cluster(places: ClusterPlaces) -> None:
 def test_a_stop_ends_a_cluster_that_is_only_starting(places: ClusterPlaces) -> None:
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(lifecycle.start, places)
-        eventually_sync(
-            lambda: lifecycle.is_running(places) or starting.done(), what="the beginning of a start"
-        )
+        eventually_sync(lambda: is_held(places) or starting.done(), what="the beginning of a start")
         lifecycle.stop(places)
         with pytest.raises(StartFailedError):
             starting.result(60)
@@ -248,7 +247,7 @@ def test_kills_at_random_moments_leave_neither_strays_nor_gaps(places: ClusterPl
         eventually_sync(lambda moment=moment: time.monotonic() >= moment, what="the moment to kill")
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        eventually_sync(lambda: not lifecycle.is_running(places), what="end of the control plane")
+        eventually_sync(lambda: not is_held(places), what="end of the control plane")
         pid = lifecycle.start(places).pid
 
         def settled(replicas: int = replicas) -> bool:

@@ -53,11 +53,6 @@ class ClusterStatus:
     log: str
 
 
-def is_running(places: ClusterPlaces) -> bool:
-    """Whether a control plane holds the cluster's lock."""
-    return is_held(places)
-
-
 def _network_if_readable(places: ClusterPlaces) -> Network | None:
     """For looking and deleting, which a damaged file must not prevent; a start says what is wrong."""
     try:
@@ -76,7 +71,7 @@ def _told(places: ClusterPlaces) -> dict[str, object]:
 
 def status(places: ClusterPlaces) -> ClusterStatus:
     """What the cluster is now."""
-    running = is_running(places)
+    running = is_held(places)
     told = _told(places) if running else {}
     network = _network_if_readable(places)
     state = "absent" if not places.pocket.exists() else "stopped"
@@ -102,11 +97,10 @@ def start(
     running cluster is restarted for it, and its pods are not disturbed. Raises StartFailedError.
     """
     _check_programs()
+    _make_folders(places)
     if ingress_port is not None and read_settings(places.settings).ingress_port != ingress_port:
         stop(places, keep_pods=True)
-        _make_folders(places)
         write_settings(places.settings, ClusterSettings(ingress_port))
-    _make_folders(places)
     child: int | None = None
     deadline = time.monotonic() + deadline_s
     while time.monotonic() < deadline:

@@ -1,37 +1,18 @@
 """Attaching to a container's own program: its input is a named pipe beside its log, its output is the log.
 
 Who attaches sees the output from then on; the first one to a container with `stdinOnce` sees all of it, so
-that nothing is lost between the start and `kubectl run -i`. Our end of the pipe is what keeps the input
-open: when the control plane is killed, a program that reads its input sees its end.
+that nothing is lost between the start and `kubectl run -i`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
-import struct
 import termios
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-from autostack.pocket.kubelet.process import Process, StandardInput
-
-
-def resize_terminal(child_pid: int, columns: int, rows: int) -> None:
-    """Tell the terminal that is the program's input its size."""
-    with contextlib.suppress(OSError):  # it has just ended, or has closed its input
-        terminal = os.open(f"/proc/{child_pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
-        try:
-            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        finally:
-            os.close(terminal)
-
-
-def make_input(attempt: Path) -> None:
-    """Make the pipe, before the program starts."""
-    os.mkfifo(attempt / StandardInput.NAME, 0o600)
+from autostack.pocket.kubelet.process import Process
 
 
 class AttachSession:
@@ -65,9 +46,15 @@ class AttachSession:
             self._stdin.end()
 
     def resize(self, columns: int, rows: int) -> None:
-        """Tell the terminal its size."""
-        if self._terminal:
-            resize_terminal(self._process.child_pid, columns, rows)
+        """Tell the terminal, which is the program's input, its size."""
+        if not self._terminal:
+            return
+        with contextlib.suppress(OSError, termios.error):  # it has just ended, or has closed its input
+            terminal = os.open(f"/proc/{self._process.child_pid}/fd/0", os.O_RDWR | os.O_NOCTTY)
+            try:
+                termios.tcsetwinsize(terminal, (rows, columns))
+            finally:
+                os.close(terminal)
 
     async def wait(self) -> int:
         """The program's exit code."""

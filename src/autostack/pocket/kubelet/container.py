@@ -34,7 +34,6 @@ from autostack.pocket.kubelet.supervision import kept_up
 
 log = logging.getLogger(__name__)
 
-CONFIG_RETRY_S = 10.0
 HOOK_TIMEOUT_S = 3600.0
 CREATING = ("ContainerCreating", "")
 
@@ -182,7 +181,7 @@ class Container:
                     else:
                         self._show_started(self.attempt, started)
                         break
-                await self.pod.node.wait_for_change(CONFIG_RETRY_S)
+                await self.pod.node.wait_for_change(self.pod.node.settings.retry_s)
         return await self._supervise(self._process)
 
     def _show_misconfigured(self, message: str) -> None:

@@ -18,7 +18,6 @@ import fcntl
 import os
 import pty
 import signal
-import struct
 import termios
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -164,7 +163,7 @@ class Session:
     def resize(self, columns: int, rows: int) -> None:
         """Tell the terminal its size."""
         if self._is_terminal:
-            fcntl.ioctl(self._stdout, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            termios.tcsetwinsize(self._stdout, (rows, columns))
 
     async def wait(self) -> int:
         """The exit code, 128 + n for a signal."""

@@ -211,19 +211,20 @@ class Kubelet:
             now = time.time()
             for container in self._containers():
                 if container.attempt is not None:
-                    known = self._logs.get(container)
-                    if known is None or known.path != container.attempt.log:
-                        known = self._logs[container] = LogFile(container.attempt.log)
-                    try:
-                        known.mark(now)
-                    except OSError as error:  # e.g. the disk is full: the times have a gap, the output none
-                        log.warning(
-                            "log times not kept",
-                            extra={"pod": container.pod.object["metadata"]["name"], "error": str(error)},
-                        )
+                    self._mark_log(container, container.attempt.log, now)
             for gone in [one for one in self._logs if one.pod.object["metadata"]["uid"] not in self._pods]:
                 del self._logs[gone]
             await asyncio.sleep(MARK_S)
+
+    def _mark_log(self, container: Container, path: Path, now: float) -> None:
+        known = self._logs.get(container)
+        if known is None or known.path != path:
+            known = self._logs[container] = LogFile(path)
+        try:
+            known.mark(now)
+        except OSError as error:  # e.g. the disk is full: the times have a gap, the output none
+            name = container.pod.object["metadata"]["name"]
+            log.warning("log times not kept", extra={"pod": name, "error": str(error)})
 
 
 def _token_maker(client: ApiClient) -> TokenMaker:

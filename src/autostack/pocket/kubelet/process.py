@@ -21,50 +21,13 @@ from pathlib import Path
 
 from autostack.pocket.kubelet.errors import StartError
 from autostack.pocket.kubelet.sandbox import Sandbox, bwrap_arguments
+from autostack.pocket.kubelet.standard_input import StandardInput
 
 STATUS_FD, ARGUMENTS_FD, INFO_FD = 9, 8, 7
 START_DEADLINE_S = 20.0
 KILLED_WITHIN_S = 5.0
 EXECUTED_LOOK_S = 0.002
-FULL_PIPE_S = 0.01
 _JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit 126; shift; done; shift; exec "$@"'
-
-
-class StandardInput:
-    """Our end of a program's input: a named pipe in the attempt's folder, which we keep open."""
-
-    NAME = "stdin"
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.attached = False
-
-    @classmethod
-    def of(cls, attempt: Path) -> StandardInput | None:
-        """The input of an attempt, if it has one that has not ended."""
-        path = attempt / cls.NAME
-        return cls(path) if path.exists() else None
-
-    async def write(self, data: bytes) -> None:
-        """Pass input on, as fast as the program reads; what comes after the end is dropped."""
-        rest = memoryview(data)
-        while rest and self._fd >= 0:
-            try:
-                rest = rest[os.write(self._fd, rest) :]
-            except BlockingIOError:
-                await asyncio.sleep(FULL_PIPE_S)
-
-    def end(self) -> None:
-        """Let the program see the end of its input, for good."""
-        self._path.unlink(missing_ok=True)
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the pipe."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
 
 
 class Process:
@@ -208,7 +171,7 @@ def command_line(sandbox: Sandbox, cgroup_files: Sequence[str]) -> list[str]:
 
 
 def _input_of(attempt: Path, sandbox: Sandbox) -> tuple[str, int]:
-    path = attempt / StandardInput.NAME
+    path = StandardInput.path_in(attempt)
     if not path.exists():
         return os.devnull, os.O_RDONLY
     return str(path), os.O_RDWR if sandbox.terminal else os.O_RDONLY

@@ -14,7 +14,6 @@ from autostack.pocket.client import Object
 from autostack.pocket.controllers.events import EventType
 from autostack.pocket.controllers.kinds import SERVICE
 from autostack.pocket.images.image import Image
-from autostack.pocket.kubelet.attaching import make_input
 from autostack.pocket.kubelet.attempts import Attempt, Started, boot_id, next_attempt
 from autostack.pocket.kubelet.environment import PodFacts, environment_of, service_links
 from autostack.pocket.kubelet.errors import MountError, StartError
@@ -22,6 +21,7 @@ from autostack.pocket.kubelet.launch import command_of, identity, limits_of, sec
 from autostack.pocket.kubelet.node import Node
 from autostack.pocket.kubelet.process import Process, start
 from autostack.pocket.kubelet.sandbox import Mount, Sandbox, inside_container
+from autostack.pocket.kubelet.standard_input import StandardInput
 from autostack.pocket.kubelet.userland import PATH, PYTHON, accounts, add_account, home_of, make_root
 
 
@@ -127,7 +127,7 @@ def _made(folder: Path, started: Started, *, has_input: bool) -> Attempt:
         attempt = next_attempt(folder)
         attempt.write_started(started)
         if has_input:
-            make_input(attempt.folder)
+            StandardInput.make(attempt.folder)
     except OSError as error:
         if attempt is not None:
             shutil.rmtree(attempt.folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.pocket_journal import FillableJournal
 
 from autostack.pocket.store.errors import (
     BrokenError,
@@ -162,21 +163,8 @@ async def test_nothing_is_accepted_after_closing(store: Store) -> None:
         await store.put(key(), thing(), expected=0)
 
 
-class FailingJournal(MemoryJournal):
-    """A disk that is full for as long as `full` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.full = False
-
-    def append(self, batch: list[Row]) -> None:
-        if self.full:
-            raise UnavailableError("database or disk is full")
-        super().append(batch)
-
-
 async def test_a_full_disk_refuses_writes_keeps_reads_and_recovers() -> None:
-    journal = FailingJournal()
+    journal = FillableJournal()
     store = await Store.open(journal)
     entry = await store.put(key(), thing(n=1), expected=0)
     watching = store.watch("things", store.revision)
