@@ -200,7 +200,10 @@ def admit_grown_claim(core: Core, call: Call, claim: Object) -> None:
     entry = core.store.get(call.key)
     if entry is None:
         return
-    asked, before = _storage_of(claim["spec"]), _storage_of(entry.object["spec"])
+    try:
+        asked, before = _storage_of(claim), _storage_of(entry.object)
+    except ValueError:
+        return  # validation tells it
     if asked < before:
         raise forbidden(call.target, "the requested storage can not be less than it was before")
     if asked > before:
@@ -215,12 +218,9 @@ def admit_grown_claim(core: Core, call: Call, claim: Object) -> None:
         call.warnings.append("spec.resources: has no effect in a pocket cluster: a volume has no size")
 
 
-def _storage_of(spec: Object) -> float:
-    text = str(((spec.get("resources") or {}).get("requests") or {}).get("storage", "0"))
-    try:
-        return quantity(text)
-    except ValueError:
-        return 0.0  # validation tells it
+def _storage_of(claim: Object) -> float:
+    resources = (claim.get("spec") or {}).get("resources") or {}
+    return quantity((resources.get("requests") or {}).get("storage", "0"))
 
 
 def admit_secret(core: Core, call: Call, secret: Object) -> None:  # noqa: ARG001 - all admissions

@@ -20,6 +20,7 @@ SECRET_KEYS = {
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
+INDEXES = re.compile(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*\Z", re.ASCII)
 CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}\Z")
 
 
@@ -85,13 +86,16 @@ def resources(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """Quantities are quantities."""
     for field in ("limits", "requests"):
         for name, quantity in value.get(field, {}).items():
-            if not QUANTITY.match(str(quantity)):
-                yield FieldError(
-                    f"{path}.{field}[{name}]",
-                    "quantities must match the regular expression "
-                    "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-                    value=quantity,
-                )
+            yield from _quantity(quantity, f"{path}.{field}[{name}]")
+
+
+def _quantity(value: Any, path: str) -> Iterator[FieldError]:
+    if not QUANTITY.match(str(value)):
+        yield FieldError(
+            path,
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            value=value,
+        )
 
 
 def probe(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -185,6 +189,21 @@ def job_policies(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         )
     if "successPolicy" in value and value.get("completionMode") != "Indexed":
         yield FieldError(f"{path}.successPolicy", "requires indexed completion mode", value="")
+    for number, rule in enumerate(value.get("successPolicy", {}).get("rules", ())):
+        text = rule.get("succeededIndexes")
+        if text and not _are_indexes(text, value.get("completions", 0)):
+            yield FieldError(
+                f"{path}.successPolicy.rules[{number}].succeededIndexes",
+                "must be ascending indexes below completions, like 0-2,5",
+                value=text,
+            )
+
+
+def _are_indexes(text: str, completions: int) -> bool:
+    if not INDEXES.match(text):
+        return False
+    limits = [int(limit) for limit in text.replace("-", ",").split(",")]
+    return limits == sorted(set(limits)) and limits[-1] < completions
 
 
 def service(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -253,6 +272,14 @@ def resource_metric(value: dict[str, Any], path: str) -> Iterator[FieldError]:
             "must specify either a target raw value or a target utilization",
             "Required value",
         )
+    if "averageValue" in target:
+        yield from _quantity(target["averageValue"], f"{path}.target.averageValue")
+
+
+def scaling_rules(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """The tolerance is a quantity."""
+    if "tolerance" in value:
+        yield from _quantity(value["tolerance"], f"{path}.tolerance")
 
 
 def autoscaler(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -296,6 +323,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     CORE + "PodSpec": (pod_spec,),
     CORE + "Container": (container,),
     CORE + "ResourceRequirements": (resources,),
+    CORE + "VolumeResourceRequirements": (resources,),
     CORE + "Probe": (probe,),
     CORE + "PodTemplateSpec": (labelled,),
     CORE + "ServiceSpec": (service,),
@@ -309,6 +337,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "io.k8s.api.batch.v1.JobSpec": (job, job_policies, mounts),
     "io.k8s.api.batch.v1.CronJobSpec": (cron,),
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (autoscaler,),
+    "io.k8s.api.autoscaling.v2.HPAScalingRules": (scaling_rules,),
     "io.k8s.api.autoscaling.v2.ResourceMetricSource": (resource_metric,),
     "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": (disruption_budget,),
 }

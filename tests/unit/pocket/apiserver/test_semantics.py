@@ -24,6 +24,8 @@ EVENTS = Resource("", "v1", "events")
 DEPLOYMENTS = Resource("apps", "v1", "deployments")
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets")
 JOBS = Resource("batch", "v1", "jobs")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims")
+AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 LABELS = {"app": "web"}
 
 
@@ -165,6 +167,48 @@ async def test_a_job_selects_its_own_pods_only(pocket_api: ApiServer) -> None:
     uid = job["metadata"]["uid"]
     assert job["spec"]["selector"] == {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
     assert job["spec"]["template"]["metadata"]["labels"]["job-name"] == "j"
+
+
+@pytest.mark.parametrize("indexes", ["a-b", "0-9999999999", "3", "2-1", "0-1-2", "1,1"])
+async def test_a_job_succeeds_by_indexes_that_it_has(pocket_api: ApiServer, indexes: str) -> None:
+    def job(succeeded: str) -> dict[str, Any]:
+        template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+        policy = {"rules": [{"succeededIndexes": succeeded}]}
+        spec = {"completionMode": "Indexed", "completions": 3, "successPolicy": policy, "template": template}
+        return {"metadata": {"name": "j"}, "spec": spec}
+
+    create = pocket_api.client().create
+    await refused(create(JOBS, job(indexes), "default"), 422, "successPolicy.rules[0].succeededIndexes")
+    await create(JOBS, job("0,2"), "default")
+
+
+async def test_a_claim_is_not_changed_into_one_without_a_size(pocket_api: ApiServer) -> None:
+    client = pocket_api.client()
+    place = {"name": "c", "namespace": "default"}
+    resources = {"requests": {"storage": "1Gi"}}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": resources}
+    await client.create(CLAIMS, {"metadata": place, "spec": spec}, "default")
+    await refused(client.update(CLAIMS, {"metadata": place}), 403, "can not be less than it was before")
+    odd = {**spec, "resources": {"requests": {"storage": "lots"}}}
+    await refused(client.update(CLAIMS, {"metadata": place, "spec": odd}), 422, "requests[storage]")
+
+
+async def test_an_autoscaler_aims_at_quantities(pocket_api: ApiServer) -> None:
+    def autoscaler(value: str, tolerance: str) -> dict[str, Any]:
+        target = {"type": "AverageValue", "averageValue": value}
+        metric = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+        spec = {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "maxReplicas": 3,
+            "metrics": [metric],
+            "behavior": {"scaleUp": {"tolerance": tolerance}},
+        }
+        return {"metadata": {"name": "web"}, "spec": spec}
+
+    create = pocket_api.client().create
+    await refused(create(AUTOSCALERS, autoscaler("much", "100m"), "default"), 422, "target.averageValue")
+    await refused(create(AUTOSCALERS, autoscaler("1", "some"), "default"), 422, "scaleUp.tolerance")
+    await create(AUTOSCALERS, autoscaler("100m", "0.05"), "default")
 
 
 async def test_services_get_addresses_that_are_unique_and_kept(pocket_api: ApiServer) -> None:

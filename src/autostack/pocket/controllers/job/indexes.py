@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 def parse_indexes(text: str) -> set[int]:
     """`0-2,5` as {0, 1, 2, 5}."""
-    found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+    return {index for run in parse_runs(text) for index in run}
+
+
+def parse_runs(text: str) -> list[range]:
+    """`0-2,5` as runs, which cost nothing however long they are."""
+    parts = (part.partition("-") for part in text.split(",") if part)
+    return [range(int(first), int(last or first) + 1) for first, _, last in parts]
 
 
 def format_indexes(indexes: Iterable[int]) -> str:

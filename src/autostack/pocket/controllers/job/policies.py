@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from autostack.pocket.client import Object
-from autostack.pocket.controllers.job.indexes import parse_indexes
+from autostack.pocket.controllers.job.indexes import parse_runs
 from autostack.pocket.controllers.meta import name_of, namespace_of
 from autostack.pocket.controllers.pods import phase
 
@@ -66,15 +66,15 @@ def _place(pod: Object) -> str:
     return f"{namespace_of(pod)}/{name_of(pod)}"
 
 
-def is_success(spec: Mapping[str, Any], completed: Iterable[int]) -> int | None:
+def satisfied_rule(spec: Mapping[str, Any], completed: Iterable[int]) -> int | None:
     """The number of the successPolicy rule that the completed indexes satisfy; None when none does."""
     done = set(completed)
     for number, rule in enumerate((spec.get("successPolicy") or {}).get("rules") or ()):
-        listed = rule.get("succeededIndexes")
-        counted = done & parse_indexes(listed) if listed else done
+        runs = parse_runs(rule.get("succeededIndexes") or "")
+        counted = sum(any(index in run for run in runs) for index in done) if runs else len(done)
         needed = rule.get("succeededCount")
         if needed is None:
-            needed = len(parse_indexes(listed or ""))
-        if needed and len(counted) >= needed:
+            needed = sum(map(len, runs))
+        if needed and counted >= needed:
             return number
     return None

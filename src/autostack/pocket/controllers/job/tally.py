@@ -15,7 +15,7 @@ from typing import Any
 
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.job.indexes import parse_indexes
-from autostack.pocket.controllers.job.policies import is_success, match_failure
+from autostack.pocket.controllers.job.policies import match_failure, satisfied_rule
 from autostack.pocket.controllers.meta import annotations_of, condition, is_deleting, time_of, uid_of
 from autostack.pocket.controllers.pods import is_active, is_finished, phase
 
@@ -156,10 +156,10 @@ class Tally:
             found = match_failure(self.spec, pod)
             if found is not None and found.action == "FailJob":
                 return Verdict("Failed", "PodFailurePolicy", found.message)
-        rule = is_success(self.spec, self.completed_indexes()) if self.is_indexed else None
-        return (
-            None if rule is None else Verdict("Complete", "SuccessPolicy", f"Matched rules at index {rule}")
-        )
+        rule = satisfied_rule(self.spec, self.completed_indexes()) if self.is_indexed else None
+        if rule is None:
+            return None
+        return Verdict("Complete", "SuccessPolicy", f"Matched rules at index {rule}")
 
     def _by_count(self) -> Verdict | None:
         limit = self.spec.get("backoffLimit", 6)
