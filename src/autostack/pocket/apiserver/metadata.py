@@ -17,7 +17,6 @@ SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 GENERATED_NAME_LIMIT = 58
 # Written by the server; an update keeps the stored value whatever the client sends.
 SERVER_OWNED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
-# Left out when empty, as Kubernetes writes them.
 OPTIONAL = ("annotations", "finalizers", "generateName", "labels", "ownerReferences")
 
 
@@ -49,9 +48,6 @@ def claim_identity(call: Call, obj: Object) -> None:
         raise invalid(call.target, [missing])
     if not isinstance(metadata, dict):
         raise bad_request("metadata must be an object")
-    for field in OPTIONAL:
-        if field in metadata and not metadata[field]:
-            del metadata[field]
     given = metadata.get("namespace") or ""
     if not kind.namespaced:
         metadata.pop("namespace", None)
@@ -61,6 +57,14 @@ def claim_identity(call: Call, obj: Object) -> None:
             "the namespace of the provided object does not match the namespace sent on the request"
         )
     metadata["namespace"] = call.namespace
+
+
+def leave_out_empty(obj: Object) -> None:
+    """Take away the metadata that says nothing, as Kubernetes writes it."""
+    metadata = obj["metadata"]
+    for field in OPTIONAL:
+        if field in metadata and not metadata[field]:
+            del metadata[field]
 
 
 def begin(call: Call, obj: Object) -> None:

@@ -24,7 +24,13 @@ OPERATIONS = {
     "delete": ("delete", "delete"),
     "deletecollection": ("delete", "deletecollection"),
 }
+INFO = {"title": "Kubernetes", "version": "v1.37.0"}
 COLLECTION_VERBS = ("create", "list", "deletecollection")
+
+
+def root_of(kind: Kind) -> str:
+    """`apis/GROUP/VERSION` or `api/VERSION`."""
+    return f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
 
 
 def operation(kind: Kind, verb: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def document(root: str, kinds: list[Kind], schemas: dict[str, Any], names: dict[
         )
     body = {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.37.0"},
+        "info": INFO,
         "paths": found,
         "components": {"schemas": schemas},
     }

@@ -2,8 +2,8 @@
 
 Nothing is ignored in silence: what would run as something else than was asked for is refused (422), what
 runs all the same is stored with a Warning. Fields that are refused or told later (by the node, a controller
-or the proxy) are not here. A test holds every field of every kind against this table and the list of what
-is implemented, so a new field of the API can't slip in.
+or the proxy) are not here. A test holds every field of every kind against these tables and the register of
+what is implemented, so a new field of the API can't slip in.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ NO_OWNERS = Gap("every user of a pod is one user of the host")
 NO_LSM = "the host's Linux security modules do not know pods"
 NO_BALANCER = Gap("there are no node ports, load balancers or outside addresses; use an Ingress")
 NO_DEVICES = Gap("there are no dynamic resources")
+NO_SOURCE = Gap("new volumes are empty; copy the data with a Job")
+NO_ATTRIBUTES = Gap("volumes are folders, which have no attributes")
+NO_MOUNT_OPTIONS = Gap("volumes are folders of this machine")
+ONE_BY_ONE = Gap("pods are scheduled one by one")
 UNCONFINED = {"type": "Unconfined"}
 SECURITY = {
     "seccompProfile": Gap(
@@ -50,13 +54,11 @@ REFUSED: dict[str, dict[str, Gap]] = {
     CORE + "Container": {"restartPolicyRules": Gap("containers restart by restartPolicy alone")},
     CORE + "ResourceRequirements": {"claims": NO_DEVICES},
     CORE + "PersistentVolumeClaimSpec": {
-        "dataSource": Gap("new volumes are empty; copy the data with a Job"),
-        "dataSourceRef": Gap("new volumes are empty; copy the data with a Job"),
-        "volumeAttributesClassName": Gap("volumes are folders, which have no attributes"),
+        "dataSource": NO_SOURCE,
+        "dataSourceRef": NO_SOURCE,
+        "volumeAttributesClassName": NO_ATTRIBUTES,
     },
-    CORE + "PersistentVolumeSpec": {
-        "volumeAttributesClassName": Gap("volumes are folders, which have no attributes")
-    },
+    CORE + "PersistentVolumeSpec": {"volumeAttributesClassName": NO_ATTRIBUTES},
     CORE + "ServiceSpec": {
         "allocateLoadBalancerNodePorts": NO_BALANCER,
         "externalIPs": NO_BALANCER,
@@ -81,7 +83,7 @@ WARNED: dict[str, dict[str, Gap]] = {
         "hostnameOverride": Gap("the host name follows hostname and the pod's name"),
         "os": Gap("the node runs Linux", ({"name": "linux"},)),
         "resources": Gap("limits hold for containers, not for the pod as a whole"),
-        "schedulingGroup": Gap("pods are scheduled one by one"),
+        "schedulingGroup": ONE_BY_ONE,
         "setHostnameAsFQDN": Gap("the host name is the short one"),
     },
     CORE + "PodSecurityContext": {
@@ -108,7 +110,7 @@ WARNED: dict[str, dict[str, Gap]] = {
     },
     CORE + "HTTPGetAction": {"protocol": Gap("probes speak HTTP/1.1")},
     CORE + "TopologySpreadConstraint": {"minDomains": Gap("there is one node", (1,))},
-    CORE + "PersistentVolumeSpec": {"mountOptions": Gap("volumes are folders of this machine")},
+    CORE + "PersistentVolumeSpec": {"mountOptions": NO_MOUNT_OPTIONS},
     CORE + "NodeSpec": {
         "configSource": Gap("the node is configured by `autostack cluster start`"),
         "podPreemptionPolicy": Gap("pods are not preempted"),
@@ -116,9 +118,7 @@ WARNED: dict[str, dict[str, Gap]] = {
     CORE + "Endpoints": {
         "subsets": Gap("Services are routed by EndpointSlices alone; Endpoints are only stored")
     },
-    BATCH + "JobSpec": {
-        "scheduling": Gap("pods are scheduled one by one"),
-    },
+    BATCH + "JobSpec": {"scheduling": ONE_BY_ONE},
     "io.k8s.api.apps.v1.RollingUpdateDaemonSet": {
         "maxSurge": Gap("there is one pod a node; maxUnavailable is used", ("0%",))
     },
@@ -130,29 +130,27 @@ WARNED: dict[str, dict[str, Gap]] = {
     "io.k8s.api.storage.v1.StorageClass": {
         "allowVolumeExpansion": Gap("volumes are folders without a size"),
         "allowedTopologies": Gap("there is one node"),
-        "mountOptions": Gap("volumes are folders of this machine"),
+        "mountOptions": NO_MOUNT_OPTIONS,
         "parameters": Gap("a volume is a folder below the cluster's own"),
     },
 }
 
 
-def _asked(part: Part, table: dict[str, dict[str, Gap]]) -> Iterator[tuple[str, Gap, Any]]:
-    gaps = table.get(part.definition)
-    if gaps is None:
-        return
-    for name, gap in gaps.items():
+def _asked(part: Part, table: dict[str, dict[str, Gap]]) -> Iterator[tuple[str, str]]:
+    """Paths of the fields that ask for something, and why they have no effect."""
+    for name, gap in table.get(part.definition, {}).items():
         value = part.value.get(name)
         if value and value not in gap.harmless:
-            yield f"{part.path}.{name}" if part.path else name, gap, value
+            yield f"{part.path}.{name}" if part.path else name, gap.why
 
 
 def refusals(part: Part) -> Iterator[FieldError]:
     """Fields of one part that the request is refused for."""
-    for path, gap, _ in _asked(part, REFUSED):
-        yield FieldError(path, gap.why, "Forbidden")
+    for path, why in _asked(part, REFUSED):
+        yield FieldError(path, why, "Forbidden")
 
 
 def warnings(part: Part) -> Iterator[str]:
     """What the client is told of fields of one part that have no effect."""
-    for path, gap, _ in _asked(part, WARNED):
-        yield f"{path}: has no effect in a pocket cluster: {gap.why}"
+    for path, why in _asked(part, WARNED):
+        yield f"{path}: has no effect in a pocket cluster: {why}"

@@ -29,6 +29,7 @@ async def store_new(core: Core, call: Call, obj: Object) -> Object:
     validation.check_options(call)
     obj, missing = validation.decode(call, obj)
     metadata.claim_identity(call, obj)
+    metadata.leave_out_empty(obj)
     metadata.begin(call, obj)
     if call.kind.has_status:
         obj.pop("status", None)
@@ -88,6 +89,7 @@ async def _store_update(core: Core, call: Call, new: Object, entry: Entry) -> Ob
     validation.check_options(call)
     new, missing = validation.decode(call, new)
     metadata.claim_identity(call, new)
+    metadata.leave_out_empty(new)
     metadata.carry_over(call, new, old)
     new = _isolate(call, new, old)
     if call.subresource != "status":  # nothing but the status can have changed there

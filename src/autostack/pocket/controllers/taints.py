@@ -39,11 +39,13 @@ def controller(cluster: Cluster) -> Controller:
 
     def its_pods(node: Object) -> Iterable[Key]:
         name = name_of(node)
-        present = {(name, one["key"], one.get("value") or "") for one in evicting(node)}
+        present = {_identity(name, taint) for taint in _evicting(node)}
         for gone in [one for one in seen if one[0] == name and one not in present]:
             del seen[gone]
         for taint in present:
             seen.setdefault(taint, cluster.now())
+        if not present:  # as at every heartbeat of a node that nobody has tainted
+            return ()
         return [key_of(pod) for pod in cluster.cache(POD).all() if pod["spec"].get("nodeName") == name]
 
     async def reconcile(view: Cluster, key: Key) -> float | None:
@@ -60,7 +62,11 @@ def controller(cluster: Cluster) -> Controller:
     return Controller("taint-eviction-controller", {NODE: its_pods, POD: itself}, reconcile)
 
 
-def evicting(node: Object) -> list[Taint]:
+def _identity(node: str, taint: Taint) -> tuple[str, str, str]:
+    return node, taint["key"], taint.get("value") or ""
+
+
+def _evicting(node: Object) -> list[Taint]:
     """The node's taints that end running pods."""
     return [one for one in node["spec"].get("taints") or [] if one["effect"] == "NoExecute"]
 
@@ -68,14 +74,13 @@ def evicting(node: Object) -> list[Taint]:
 def leaves_in_s(pod: Object, node: Object, seen: Seen, now: datetime) -> float | None:
     """Seconds until the pod must leave the node (0 for at once); None when it may stay. Pure."""
     waits = []
-    for taint in evicting(node):
+    for taint in _evicting(node):
         tolerations = [one for one in pod["spec"].get("tolerations") or [] if tolerates([one], taint)]
         if not tolerations:
             return 0.0
         limits = [one["tolerationSeconds"] for one in tolerations if one.get("tolerationSeconds") is not None]
         if limits:
-            place = (name_of(node), taint["key"], taint.get("value") or "")
-            since = time_of(taint.get("timeAdded")) or seen.get(place, now)
+            since = time_of(taint.get("timeAdded")) or seen.get(_identity(name_of(node), taint), now)
             waits.append((since + timedelta(seconds=max(0, min(limits))) - now).total_seconds())
     return max(0.0, min(waits)) if waits else None
 

@@ -33,7 +33,6 @@ class AnyCluster:
 
     kubeconfig: Path
     namespace: str
-    is_pocket: bool
 
     async def kubectl(self, *arguments: str, stdin: str = "", **environment: str) -> Result:
         """Run kubectl in the namespace."""
@@ -115,7 +114,7 @@ def any_kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 async def cluster(any_kubeconfig: Path) -> AsyncIterator[AnyCluster]:
     """A fresh namespace of the cluster."""
     name = f"anycluster-{secrets.token_hex(4)}"
-    tried = AnyCluster(any_kubeconfig, name, is_pocket=VARIABLE not in os.environ)
+    tried = AnyCluster(any_kubeconfig, name)
     await tried.ok("create", "namespace", name)
     yield tried
     await tried.ok("delete", "namespace", name, "--wait=false")

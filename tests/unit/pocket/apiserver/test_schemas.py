@@ -44,7 +44,7 @@ def _pod_body(*fields: bytes) -> bytes:
     "field",
     [
         b"\x42\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10",  # a time that no calendar has
-        b"\x42\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x01"[:12],
+        b"\x42\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f",  # a time that is cut off
         b"\x08\x05",  # a number where the name should be
         b"\x5a\x02\x08\x05",  # a label whose key is a number
         b"\xfa\x3f\x01x",  # a field that no Kubernetes has yet

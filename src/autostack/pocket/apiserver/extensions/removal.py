@@ -15,7 +15,6 @@ from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.deletion import CLEANUP, DEFINITIONS, DeleteOptions, mark
 from autostack.pocket.apiserver.kinds import Kind
 from autostack.pocket.apiserver.metadata import now
-from autostack.pocket.store.entry import Entry
 from autostack.pocket.store.errors import StaleError
 from autostack.pocket.store.journal import Key
 
@@ -34,7 +33,7 @@ async def proceed(core: Core, kind: Kind) -> None:
     if entry is None or not _is_held(entry.object):
         return
     waiting = core.store.entries(kind.storage)
-    await asyncio.gather(*(_delete(core, kind, instance) for instance in waiting))
+    await asyncio.gather(*(_delete(core, kind, instance.key) for instance in waiting))
     left = core.store.count(kind.storage)
     message = f"{left} objects are left; their finalizers hold them" if left else "all objects are deleted"
     await _tell(core, entry.key, message, done=not left)
@@ -49,17 +48,15 @@ def _is_held(definition: Object) -> bool:
     return "deletionTimestamp" in metadata and CLEANUP in metadata.get("finalizers", ())
 
 
-async def _delete(core: Core, kind: Kind, instance: Entry) -> None:
-    found: Entry | None = instance
-    while found is not None:
+async def _delete(core: Core, kind: Kind, key: Key) -> None:
+    while (found := core.store.get(key)) is not None:
         marked = mark(kind, found.object, DeleteOptions())
         try:
             if marked is None:
-                await core.store.remove(found.key, expected=found.revision)
+                await core.store.remove(key, expected=found.revision)
             elif marked != found.object:
-                await core.store.put(found.key, marked, expected=found.revision)
+                await core.store.put(key, marked, expected=found.revision)
         except StaleError:
-            found = core.store.get(instance.key)
             continue
         return
 

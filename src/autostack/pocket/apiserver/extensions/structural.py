@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,25 +96,27 @@ def errors(obj: Object, schema: Schema) -> Iterator[FieldError]:
         return
     for error in itertools.islice(validator.iter_errors(obj), MAX_ERRORS):
         yield _field_error(error)
-    yield from itertools.islice(duplicates(obj, schema), MAX_ERRORS)
+    yield from itertools.islice(_duplicates(obj, schema), MAX_ERRORS)
 
 
-def duplicates(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
+def _duplicates(value: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
     """Items that a list of type `set` or `map` has twice."""
     if isinstance(value, dict):
         properties, additional = schema.get("properties", {}), schema.get("additionalProperties")
         for name, item in value.items():
             child = properties.get(name, additional)
             if isinstance(child, dict) and isinstance(item, (dict, list)):
-                yield from duplicates(item, child, f"{path}.{name}" if path else name)
+                yield from _duplicates(item, child, f"{path}.{name}" if path else name)
     elif isinstance(value, list) and isinstance(schema.get("items"), dict):
-        seen = []
+        seen: set[str] = set()
         for index, item in enumerate(value):
             identity = _identity(item, schema)
-            if identity is not None and identity in seen:
-                yield FieldError(f"{path}[{index}]", "", "Duplicate value", identity)
-            seen.append(identity)
-            yield from duplicates(item, schema["items"], f"{path}[{index}]")
+            if identity is not None:
+                written = json.dumps(identity, sort_keys=True)
+                if written in seen:
+                    yield FieldError(f"{path}[{index}]", "", "Duplicate value", identity)
+                seen.add(written)
+            yield from _duplicates(item, schema["items"], f"{path}[{index}]")
 
 
 def _identity(item: Any, schema: Schema) -> Any:

@@ -94,15 +94,11 @@ async def respond(core: Core, request: Request, place: Place) -> Response:
 async def _collection(core: Core, call: Call, request: Request) -> Page:
     if call.verb == "list":
         return list_page(core, call, selection(request))
-    options = delete_options(request)
-    call.dry_run = call.dry_run or options.dry_run
-    return await delete_collection(core, call, selection(request), options)
+    return await delete_collection(core, call, selection(request), delete_options(request))
 
 
 async def _delete(core: Core, call: Call, request: Request) -> Response:
-    options = delete_options(request)
-    call.dry_run = call.dry_run or options.dry_run
-    return _deleted(call, await delete(core, call, options))
+    return _deleted(call, await delete(core, call, delete_options(request)))
 
 
 async def _write(core: Core, request: Request, call: Call) -> Object:

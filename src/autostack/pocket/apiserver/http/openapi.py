@@ -20,14 +20,10 @@ Object = dict[str, Any]
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
-def _root(kind: Kind) -> str:
-    return f"apis/{kind.group}/{kind.version}" if kind.group else f"api/{kind.version}"
-
-
 def index(registry: Registry) -> Response:
     """The documents there are, each with a hash of its content."""
     paths = {}
-    for root in dict.fromkeys(_root(kind) for kind in registry.all()):
+    for root in dict.fromkeys(openapi_paths.root_of(kind) for kind in registry.all()):
         content = _document(registry, root)
         if content is not None:
             digest = hashlib.sha256(content).hexdigest().upper()[:64]
@@ -51,7 +47,7 @@ def _document(registry: Registry, root: str) -> bytes | None:
 
 
 def _custom_document(registry: Registry, root: str) -> bytes | None:
-    kinds = [kind for kind in registry.all() if kind.custom and _root(kind) == root]
+    kinds = [kind for kind in registry.all() if kind.custom and openapi_paths.root_of(kind) == root]
     if not kinds:
         return None
     names = {f"{kind.api_version}/{kind.kind}": _name(kind) for kind in kinds}

@@ -11,44 +11,43 @@ from collections.abc import Iterable, Iterator
 
 from autostack.pocket.apiserver.http.response import Response, of
 from autostack.pocket.apiserver.kinds import Kind
-from autostack.pocket.apiserver.openapi_paths import PARAMETERS
+from autostack.pocket.apiserver.openapi_paths import INFO, PARAMETERS, paths, root_of
 from autostack.pocket.apiserver.registry import Registry
 
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-TITLE, VERSION = "Kubernetes", "v1.37.0"
 GVK = "x-kubernetes-group-version-kind"
 PARAMETER_NAMES = tuple(str(parameter["name"]) for parameter in PARAMETERS)
 
 
 def document(registry: Registry, accept: str) -> Response:
     """The document, in protobuf if the client takes that, else in JSON."""
-    kinds = [kind for kind in registry.all() if "patch" in kind.verbs]
+    kinds = registry.all()
     if "protobuf" in accept:
         return Response(200, encoded(kinds), content_type=MEDIA_TYPE)
     parameters = [
         {"name": name, "in": "query", "type": "string", "uniqueItems": True} for name in PARAMETER_NAMES
     ]
-    paths = {
+    described = {
         path: {"patch": {"parameters": parameters, "responses": {"200": {"description": "OK"}}, GVK: gvk}}
         for path, gvk in _operations(kinds)
     }
-    return of({"swagger": "2.0", "info": {"title": TITLE, "version": VERSION}, "paths": paths})
+    return of({"swagger": "2.0", "info": INFO, "paths": described})
 
 
 def _operations(kinds: Iterable[Kind]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Path and kind of every PATCH."""
     for kind in kinds:
-        root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
-        scope = "/namespaces/{namespace}" if kind.namespaced else ""
-        gvk = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-        yield f"{root}{scope}/{kind.plural}/{{name}}", gvk
+        for path, operations in paths(root_of(kind), kind, {}).items():
+            if "patch" in operations:
+                yield path, operations["patch"][GVK]
 
 
 def encoded(kinds: Iterable[Kind]) -> bytes:
     """The document as gnostic's openapi.v2.Document; the numbers are its fields'."""
     parameters = b"".join(_parameter(name) for name in PARAMETER_NAMES)
-    paths = b"".join(_path(path, gvk, parameters) for path, gvk in _operations(kinds))
-    info = _text(1, TITLE) + _text(2, VERSION)
-    return _text(1, "2.0") + _field(2, info) + _field(8, paths)
+    described = b"".join(_path(path, gvk, parameters) for path, gvk in _operations(kinds))
+    info = _text(1, INFO["title"]) + _text(2, INFO["version"])
+    return _text(1, "2.0") + _field(2, info) + _field(8, described)
 
 
 def _path(path: str, gvk: dict[str, str], parameters: bytes) -> bytes:

@@ -60,17 +60,18 @@ def register() -> dict[str, Verdicts]:
     written: dict[str, dict[str, Any]] = yaml.safe_load(REGISTER.read_text())
     refused = {short(name): _whys(gaps) for name, gaps in unimplemented.REFUSED.items()}
     warned = {short(name): _whys(gaps) for name, gaps in unimplemented.WARNED.items()}
-    return {
-        name: Verdicts(
-            tuple(written.get(name, {}).get("implemented", "").split()),
-            tuple(written.get(name, {}).get("recorded", "").split()),
-            _spread(written.get(name, {}).get("granted", {})),
-            _spread(written.get(name, {}).get("reported", {})),
+    found = {}
+    for name in sorted({*written, *refused, *warned}):
+        by_verdict = written.get(name, {})
+        found[name] = Verdicts(
+            tuple(by_verdict.get("implemented", "").split()),
+            tuple(by_verdict.get("recorded", "").split()),
+            _spread(by_verdict.get("granted", {})),
+            _spread(by_verdict.get("reported", {})),
             refused.get(name, {}),
             warned.get(name, {}),
         )
-        for name in sorted({*written, *refused, *warned})
-    }
+    return found
 
 
 def _whys(gaps: dict[str, unimplemented.Gap]) -> dict[str, str]:
@@ -126,10 +127,10 @@ SECTIONS = (
 
 def page(refresh: str) -> str:
     """The page, in Markdown."""
-    lines = [PAGE.format(refresh=refresh)]
+    lines, known = [PAGE.format(refresh=refresh)], register()
     for verdict, title, meaning in SECTIONS:
         lines += [f"## {title}", "", meaning, "", "| fields | why or how |", "|---|---|"]
-        for name, verdicts in register().items():
+        for name, verdicts in known.items():
             by_reason: dict[str, list[str]] = {}
             for key, why in sorted(getattr(verdicts, verdict).items()):
                 by_reason.setdefault(why, []).append(f"`{key}`")

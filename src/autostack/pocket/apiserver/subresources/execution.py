@@ -35,20 +35,17 @@ async def serve(
     node = node_of(core)
     wants_stdin = request.flag("stdin")
     if call.subresource == "attach":
-        joined = await node.attach(pod, container, stdin=wants_stdin)
-        try:
-            await socket.accept(protocols, PROTOCOLS)
-            await _carry(joined, socket, lambda _: SUCCESS)
-        finally:
-            await joined.kill()
-        return
-    command = request.multi.get("command", [])
-    if not command:
-        raise bad_request("you must specify at least one command for the container")
-    session = await node.exec(pod, container, command, tty=request.flag("tty"), stdin=wants_stdin)
+        told = parting
+        session = await node.attach(pod, container, stdin=wants_stdin)
+    else:
+        told = outcome
+        command = request.multi.get("command", [])
+        if not command:
+            raise bad_request("you must specify at least one command for the container")
+        session = await node.exec(pod, container, command, tty=request.flag("tty"), stdin=wants_stdin)
     try:
         await socket.accept(protocols, PROTOCOLS)
-        await _carry(session, socket, outcome)
+        await _carry(session, socket, told)
     finally:
         await session.kill()
 
@@ -98,6 +95,11 @@ def _resize(session: ExecSession, data: bytes) -> None:
         session.resize(int(size["Width"]), int(size["Height"]))
     except (ValueError, KeyError, TypeError):
         return  # a terminal of unknown size keeps the one it has
+
+
+def parting(code: int) -> dict[str, Any]:  # noqa: ARG001 - as `outcome`
+    """The Status that ends an attach, however the program ended."""
+    return SUCCESS
 
 
 def outcome(code: int) -> dict[str, Any]:

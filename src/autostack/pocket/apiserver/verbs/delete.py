@@ -26,6 +26,7 @@ class Deleted:
 
 async def delete(core: Core, call: Call, options: DeleteOptions) -> Deleted:
     """Delete, or begin to; raises 404, and 409 when a precondition does not hold."""
+    dry_run = call.dry_run or options.dry_run
     for _ in range(ATTEMPTS):
         entry = core.store.get(call.key)
         if entry is None:
@@ -34,10 +35,10 @@ async def delete(core: Core, call: Call, options: DeleteOptions) -> Deleted:
         marked = mark(call.kind, entry.object, options)
         try:
             if marked is None:
-                if call.dry_run:
+                if dry_run:
                     return Deleted(entry.object, gone=True)
                 return Deleted((await delete_now(core, call, entry)).object, gone=True)
-            if marked == entry.object or call.dry_run:
+            if marked == entry.object or dry_run:
                 return Deleted(marked, gone=False)
             return Deleted(await commit(core, call, marked, entry), gone=False)
         except StaleError:
