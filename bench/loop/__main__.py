@@ -59,17 +59,18 @@ def _deliver(stack: Stack, clone: Path) -> float:
     """Push, again after a rebase when the loop's own commit came in between; when the push that got through
     began.
     """
-    for _ in range(TRIES - 1):
+    failed = 0
+    while True:
         began_s = time.time()
         try:
             stack.git(clone, "push", "-q", "origin", "HEAD:main")
         except AssertionError:
+            failed += 1
+            if failed == TRIES:
+                raise
             stack.git(clone, "pull", "-q", "--rebase", "origin", "main")
         else:
             return began_s
-    began_s = time.time()
-    stack.git(clone, "push", "-q", "origin", "HEAD:main")
-    return began_s
 
 
 def main() -> None:

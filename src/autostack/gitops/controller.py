@@ -74,7 +74,7 @@ class Controller:
 
     def hear(self, key: ObjectKey, before: Object | None, after: Object | None) -> None:
         """One change of the cluster; wakes whom it concerns."""
-        if (key.group, key.kind) == ("argoproj.io", "Application") and key.namespace == self._namespace:
+        if self._is_application(key):
             if key not in self._loops or after is None:
                 self._arrivals.put_nowait(key)
             elif before is None or _what_is_asked(before) != _what_is_asked(after):
@@ -92,14 +92,14 @@ class Controller:
             elif key.kind == "Pod":
                 loop.guard.look()
 
+    def _is_application(self, key: ObjectKey) -> bool:
+        return (key.group, key.kind, key.namespace) == ("argoproj.io", "Application", self._namespace)
+
     async def run(self) -> None:
         """Reconcile until cancelled."""
         async with asyncio.TaskGroup() as group:
             for key in list(self._world.live.objects):
-                if (key.group, key.kind) == (
-                    "argoproj.io",
-                    "Application",
-                ) and key.namespace == self._namespace:
+                if self._is_application(key):
                     self._start(group, key)
             while True:
                 key = await self._arrivals.get()

@@ -63,7 +63,7 @@ def supervise(places: Places) -> int:
             return 0
         death += 1
         pause = pause_s(death)
-        _say(f"the runner ended with {code}, for the {death}. time")
+        _say(f"the runner ended with {code}; that is death {death} in a row")
         if pause is None:
             _say("given up; `autostack ci run` goes on with the queue")
             return 1
