@@ -296,7 +296,7 @@ async def test_a_stored_pod_that_cannot_be_taken_on_keeps_its_program_and_is_tri
     node: PocketNode,
 ) -> None:
     await node.create(pod_object("web", SLEEPS))
-    await node.ready("web")
+    address = (await node.ready("web"))["status"]["podIP"]
     pid = program(node, "web")
     await node.end()
     damaged = next((node.folder / "node" / "pods").glob("*/containers/main")) / "²"  # a digit, and no number
@@ -306,6 +306,8 @@ async def test_a_stored_pod_that_cannot_be_taken_on_keeps_its_program_and_is_tri
     await node.kubelet.ready.wait()
     assert node.kubelet._pods == {}
     assert _runs(pid)
+    await node.create(pod_object("other", SLEEPS))
+    assert (await node.ready("other"))["status"]["podIP"] != address
     damaged.rmdir()
 
     async def adopted() -> bool:
@@ -313,6 +315,7 @@ async def test_a_stored_pod_that_cannot_be_taken_on_keeps_its_program_and_is_tri
 
     await eventually(adopted, what="adoption")
     assert program(node, "web") == pid
+    assert (await node.pod("web"))["status"]["podIP"] == address
 
 
 async def test_hosts_that_cannot_be_written_disturb_no_pod_and_are_written_later(node: PocketNode) -> None:

@@ -122,6 +122,7 @@ class Kubelet:
             self._pods[uid].vanish()
         elif self._left_out.pop(uid, None) is not None:
             self._end_strays(running_sandboxes(self._node.settings.pods))
+            self._node.addresses.release(uid)
 
     def _add(self, uid: str, obj: Object, running: dict[Path, int]) -> None:
         try:
@@ -129,7 +130,6 @@ class Kubelet:
             services = self._services(pod.key[0])
         except Exception:  # a fault of ours, or of the disk, over one pod must not end the node
             log.exception("pod could not be taken on", extra={"uid": uid, "pod": obj["metadata"]["name"]})
-            self._node.addresses.forget(uid)
             self._leave_out(uid, obj)
             return
         self._left_out.pop(uid, None)

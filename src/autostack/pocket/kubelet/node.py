@@ -63,8 +63,11 @@ class Addresses:
         self._last = 9  # the low end is the node's
 
     def take(self, uid: str, wanted: str = "") -> str:
-        """An address for the pod; `wanted` if that is free (the pod had it before)."""
-        if wanted and self._taken.get(wanted, uid) == uid:
+        """The pod's address: the one it has, else `wanted` (which it had) if that is free, else another."""
+        for address, holder in self._taken.items():
+            if holder == uid:
+                return address
+        if wanted and wanted not in self._taken:
             self._taken[wanted] = uid
             return wanted
         size = self._network.num_addresses
@@ -76,12 +79,8 @@ class Addresses:
                 return address
         raise RuntimeError(f"all addresses of {self._network} are in use")
 
-    def release(self, address: str) -> None:
-        """Give it back."""
-        self._taken.pop(address, None)
-
-    def forget(self, uid: str) -> None:
-        """Give back what the pod has, whichever that is."""
+    def release(self, uid: str) -> None:
+        """Give back what the pod has; none of its programs may run any more."""
         self._taken = {address: holder for address, holder in self._taken.items() if holder != uid}
 
 

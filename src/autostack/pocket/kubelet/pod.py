@@ -314,7 +314,7 @@ class Pod:
         self.is_over = True
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         forget_volumes(self.folder, memory=self.node.settings.memory)
-        self.node.addresses.release(self.pod_ip)
+        self.node.addresses.release(self.uid)
 
     def _grace_s(self) -> float:
         return float(self.object["metadata"].get("deletionGracePeriodSeconds", 30))

@@ -119,7 +119,8 @@ def test_limits_become_the_settings_of_each_cgroup_version(tmp_path: Path) -> No
 def test_pod_addresses_are_not_reused_at_once_and_come_back_to_their_pod() -> None:
     addresses = Addresses(IPv4Network("127.99.0.0/28"))
     first = addresses.take("a")
-    addresses.release(first)
+    assert addresses.take("a") == first
+    addresses.release("a")
     assert addresses.take("b") != first
     assert addresses.take("c", wanted=first) == first
     assert addresses.take("d", wanted=first) != first
