@@ -2,7 +2,9 @@
 
 The rows are made in the server, into the partitions that the real migrations make, spread over the last day;
 then a result-node as its image starts it is asked by one client, one question at a time, while a worker
-stores what a sender sends it. The bound is 100 ms at p95 for every kind of question.
+stores what a sender sends it. The bound is 100 ms at p95 for every kind of question. Each kind is named when
+its turn comes and its figures follow, on stderr; what was measured is reported, too, when a kind fails or the
+run is cut short.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,54 +65,96 @@ def writing(database: ResultsDatabase, per_second: float) -> Iterator[None]:
     """A real worker and a real sender beside the body; 0 is nobody."""
     with contextlib.ExitStack() as stack:
         if per_second:
-            writer = {**database.reader_environment, "PGUSER": "autostack_writer"}
-            writer["PGPASSWORD"] = database.reader_password[::-1]
-            worker = ServiceProcess.start("worker_node", writer)
+            worker = ServiceProcess.start("worker_node", database.writer_environment)
             stack.callback(worker.stop)
             sender = ServiceProcess.start("traffic_sender", {"TARGET": worker.url, "TPS": str(per_second)})
             stack.callback(sender.stop)
         yield
 
 
+class BenchError(Exception):
+    """A kind of question could not be measured; the message says why."""
+
+
+@dataclass
+class Run:
+    """What has been measured so far, and what could not be."""
+
+    kinds: dict[str, dict[str, float]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def ask_all(self, url: str, known: Known, *, requests: int) -> None:
+        """Ask so many questions of each kind; an interrupt ends it, and fails the kinds that are left."""
+        chance = random.Random(11)  # noqa: S311 - the same questions in every run
+        with httpx.Client(base_url=url, timeout=30) as client:
+            for number, (kind, ask) in enumerate(KINDS.items(), start=1):
+                tell(f"{number:2}/{len(KINDS)} {kind:46}", end="")
+                began = time.monotonic()
+                try:
+                    times = [_one(client, ask(chance, known)) for _ in range(WARM_UP + requests)][WARM_UP:]
+                except (BenchError, httpx.HTTPError) as error:
+                    self.failed[kind] = str(error) or type(error).__name__
+                    tell(f"failed: {self.failed[kind]}")
+                except KeyboardInterrupt:
+                    self.failed |= dict.fromkeys(list(KINDS)[number - 1 :], "interrupted")
+                    tell("interrupted")
+                    break
+                else:
+                    self.kinds[kind] = percentiles(times)
+                    tell(f"{columns(self.kinds[kind])}, {time.monotonic() - began:.1f} s")
+
+    def report(self) -> dict[str, Any]:
+        """The kinds and the worst of them."""
+        worst = max(self.kinds, key=lambda kind: self.kinds[kind]["p95_ms"], default=None)
+        worst_ms = None if worst is None else self.kinds[worst]["p95_ms"]
+        return {
+            "kinds": self.kinds,
+            "failed": self.failed,
+            "worst_kind": worst,
+            "worst_p95_ms": worst_ms,
+            "bound_ms": BOUND_MS,
+            "within_bound": not self.failed and worst_ms is not None and worst_ms < BOUND_MS,
+        }
+
+
 def run(*, rows: int, requests: int, writes: float, keep: Path | None = None) -> dict[str, Any]:
     """Fill a database, ask, and give milliseconds by kind of question."""
-    started = time.monotonic()
+    started, asked = time.monotonic(), Run()
     with filled(rows, keep) as (database, known), writing(database, writes):
         filled_s = time.monotonic() - started
+        tell(f"{rows:,} rows, filled in {filled_s:.1f} s; p50, p95 and p99 in ms, and the time of all:")
         service = ServiceProcess.start("result_node", database.reader_environment)
         try:
-            kinds = measure(service.url, known, requests=requests)
+            asked.ask_all(service.url, known, requests=requests)
         finally:
             service.stop()
-    worst = max(kinds, key=lambda kind: kinds[kind]["p95_ms"])
     return {
         "rows": rows,
         "writes_per_second": writes,
         "filled_s": round(filled_s, 1),
         "table_bytes": known.table_bytes,
         "index_bytes": known.index_bytes,
-        "kinds": kinds,
-        "worst_kind": worst,
-        "worst_p95_ms": kinds[worst]["p95_ms"],
-        "bound_ms": BOUND_MS,
-        "within_bound": kinds[worst]["p95_ms"] < BOUND_MS,
+        **asked.report(),
     }
 
 
-def measure(url: str, known: Known, *, requests: int) -> dict[str, dict[str, float]]:
-    """Ask each kind of question so many times; any answer but 200 ends the benchmark."""
-    chance = random.Random(11)  # noqa: S311 - the same questions in every run
-    measured: dict[str, dict[str, float]] = {}
-    with httpx.Client(base_url=url, timeout=30) as client:
-        for kind, ask in KINDS.items():
-            for _ in range(WARM_UP):
-                _one(client, ask(chance, known))
-            times = sorted(_one(client, ask(chance, known)) for _ in range(requests))
-            measured[kind] = {
-                f"p{percent}_ms": round(times[min(len(times) * percent // 100, len(times) - 1)] * 1000, 2)
-                for percent in (50, 95, 99)
-            }
-    return measured
+def percentiles(times_s: list[float]) -> dict[str, float]:
+    """Milliseconds at p50, p95 and p99."""
+    ordered = sorted(times_s)
+    return {
+        f"p{percent}_ms": round(ordered[min(len(ordered) * percent // 100, len(ordered) - 1)] * 1000, 2)
+        for percent in (50, 95, 99)
+    }
+
+
+def columns(figures: dict[str, float]) -> str:
+    """The figures of a kind, one below those of another."""
+    return " ".join(f"{value:8.2f}" for value in figures.values())
+
+
+def tell(text: str, *, end: str = "\n") -> None:
+    """Progress, at once and beside the report."""
+    print(text, end=end, file=sys.stderr, flush=True)
 
 
 def _one(client: httpx.Client, path: str) -> float:
@@ -119,7 +165,7 @@ def _one(client: httpx.Client, path: str) -> float:
         body = next(answer.iter_bytes(), b"") if endless else answer.read()
         took = time.perf_counter() - started
         if answer.status_code not in {200, 404}:
-            raise SystemExit(f"bench results: {path} gave {answer.status_code}: {body[:300]!r}")
+            raise BenchError(f"{path} gave {answer.status_code}: {body[:300]!r}")
     return took
 
 
@@ -136,13 +182,16 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit interrupts it as Ctrl-C does
     report = run(rows=given.rows, requests=given.requests, writes=given.writes, keep=given.keep)
     if given.json:
         print(json.dumps(report, indent=2))
     else:
         print(f"{report['rows']:,} rows, filled in {report['filled_s']} s; milliseconds at p50, p95, p99:")
-        for kind, numbers in report["kinds"].items():
-            print(f"  {kind:34} {numbers['p50_ms']:8.2f} {numbers['p95_ms']:8.2f} {numbers['p99_ms']:8.2f}")
+        for kind, figures in report["kinds"].items():
+            print(f"  {kind:46} {columns(figures)}")
+        for kind, reason in report["failed"].items():
+            print(f"  {kind:46} failed: {reason}")
         print(
             f"worst p95: {report['worst_p95_ms']} ms ({report['worst_kind']}), the bound is {BOUND_MS:g} ms"
         )

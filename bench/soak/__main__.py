@@ -56,13 +56,8 @@ def soak(*, tps: float, seconds: float, latency_ms: float, most_in_flight: int) 
     started: list[ServiceProcess] = []
     try:
         database = asyncio.run(create_results_database(server))
-        writer = {
-            **database.reader_environment,
-            "PGUSER": "autostack_writer",
-            "PGPASSWORD": database.reader_password[::-1],
-        }
         slow = {"FAULT_INJECTION": "1", "FAULT_LATENCY_MS": str(latency_ms), "QUEUE_LIMIT": "20000"}
-        worker = ServiceProcess.start("worker_node", {**writer, **slow})
+        worker = ServiceProcess.start("worker_node", {**database.writer_environment, **slow})
         started.append(worker)
         load = {
             "TARGET": worker.url,

@@ -60,6 +60,13 @@ class ResultsDatabase:
             user="autostack_reader", password=self.reader_password, database=self.name
         )
 
+    @property
+    def writer_environment(self) -> dict[str, str]:
+        """As a worker's pod gets it."""
+        return self.server.environment(
+            user="autostack_writer", password=self.reader_password[::-1], database=self.name
+        )
+
     async def connect(self) -> asyncpg.Connection:
         """As the owner."""
         return await asyncpg.connect(self.owner_dsn)

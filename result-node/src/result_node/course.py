@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from result_node.database import Database
-from result_node.errors import DatabaseAwayError
 from result_node.statistics import (
     WINDOWS,
     Shares,
@@ -32,19 +31,19 @@ class Course:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._absences = database.absences
         self._settled: dict[timedelta, dict[datetime, Shares]] = {step: {} for _, step in WINDOWS.values()}
 
     async def of(self, window: WindowName, *, now: datetime) -> Statistics:
         """The statistics of the window that ends now. Raises DatabaseAwayError, DatabaseBusyError."""
+        if self._absences != self._database.absences:
+            self._absences = self._database.absences
+            self.forget()
         step = WINDOWS[window][1]
         settled = self._settled[step]
         starts = step_starts(window, now)
         unsettled = [start for start in starts if start not in settled]
-        try:
-            rows = await self._database.fetch(tallies(unsettled[0], step))
-        except DatabaseAwayError:
-            self.forget()
-            raise
+        rows = await self._database.fetch(tallies(unsettled[0], step))
         fresh = shares_by_step(rows)
         for start in unsettled:
             if start + step + SETTLED_AFTER <= now:

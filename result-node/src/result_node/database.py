@@ -40,7 +40,9 @@ log = logging.getLogger(__name__)
 
 
 class Database:
-    """Questions to PostgreSQL. `away` is why it cannot be asked now, or None."""
+    """Questions to PostgreSQL. `away` is why it cannot be asked now, or None; `absences` is how often it has
+    gone away.
+    """
 
     def __init__(self, settings: ResultSettings) -> None:
         self._settings = settings
@@ -49,6 +51,7 @@ class Database:
             f"SET LOCAL statement_timeout = {round(settings.export_statement_timeout_s * 1000)}"
         )
         self.away: str | None = "not connected yet"
+        self.absences = 0
 
     async def open(self) -> None:
         """Begin to connect; it need not succeed now."""
@@ -91,7 +94,8 @@ class Database:
         self, statement: Statement, *, first: int, size: int
     ) -> AsyncGenerator[Sequence[Row], None]:
         """All rows of one snapshot, a batch at a time by a server-side cursor, so memory is bounded by
-        the batch; the first one is of another size, to be there soon.
+        the batch; the first one is of another size, to be there soon. It is SQL's cursor and not the
+        protocol's, whose query is planned for its last row: by sorting all of them before the first.
         """
         self._refuse_while_away()
         async with self._connection() as connection:
@@ -99,11 +103,13 @@ class Database:
                 await connection.execute(
                     f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._export_timeout}"
                 )
-                cursor = await connection.cursor(statement.sql, *statement.arguments)
-                rows = await cursor.fetch(first)
+                await connection.execute(
+                    f"DECLARE batches NO SCROLL CURSOR FOR {statement.sql}", *statement.arguments
+                )
+                rows = await connection.fetch(f"FETCH {first} FROM batches")
                 while rows:
                     yield rows
-                    rows = await cursor.fetch(size)
+                    rows = await connection.fetch(f"FETCH {size} FROM batches")
                 await connection.execute("COMMIT")
             except BaseException:
                 connection.terminate()  # who cuts it short, by cancelling, leaves no time to roll back
@@ -150,6 +156,7 @@ class Database:
 
     def _now(self, away: str | None) -> None:
         if (away is None) != (self.away is None):
+            self.absences += away is not None
             log.log(
                 logging.INFO if away is None else logging.WARNING,
                 "database reached" if away is None else "database away",

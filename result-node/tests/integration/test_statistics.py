@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import asyncpg
 import httpx
 import pytest_asyncio
 from harness.stored_rows import NewRow, ResultsDatabase, history, position_id, store
+from harness.waiting import eventually
 from result_node.course import SETTLED_AFTER, Course
 from result_node.database import Database
 from result_node.settings import ResultSettings
@@ -64,6 +66,38 @@ async def test_what_is_settled_is_not_read_again_and_what_is_not_is(
     assert (await course.of("1h", now=NOW)).total.answers == 3  # its older steps are read now
     course.forget()
     assert (await course.of("15m", now=NOW)).total.answers == 3
+
+
+async def test_nothing_is_remembered_from_before_the_database_was_away(
+    database: ResultsDatabase, owner: asyncpg.Connection
+) -> None:
+    """Also when nobody asked meanwhile, since it may be another one that is back."""
+    reader = Database(load_settings(ResultSettings, database.reader_environment))
+    await reader.open()
+    course, settled = Course(reader), NOW - SETTLED_AFTER - timedelta(minutes=5)
+    await store(owner, [NewRow(id=position_id(1), created_at=settled)])
+    assert (await course.of("15m", now=NOW)).total.answers == 1
+    await store(owner, [NewRow(id=position_id(2), created_at=settled)])
+
+    async def is_away() -> bool:
+        return reader.away is not None
+
+    async def is_back() -> bool:
+        return reader.away is None
+
+    looking = asyncio.create_task(reader.keep_looking())
+    await owner.execute(f'REVOKE CONNECT ON DATABASE "{database.name}" FROM PUBLIC, autostack_reader')
+    await owner.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND usename = 'autostack_reader'"
+    )
+    await eventually(is_away, what="the database away")
+    await owner.execute(f'GRANT CONNECT ON DATABASE "{database.name}" TO autostack_reader')
+    await eventually(is_back, what="the database back")
+    assert (await course.of("15m", now=NOW)).total.answers == 2
+    looking.cancel()
+    await asyncio.wait([looking])
+    await reader.close()
 
 
 async def test_the_window_moves_on(course: Course, owner: asyncpg.Connection) -> None:

@@ -116,8 +116,8 @@ def history(obj: Mapping[str, Any], now: datetime) -> list[Deployed]:
 def tree(
     obj: Mapping[str, Any], made: Iterable[Mapping[str, Any]], now: datetime, *, hidden: frozenset[str]
 ) -> list[Node]:
-    """The resources, the troubled first, and below each what controllers `made` of it; kinds in `hidden`
-    are passed over.
+    """The resources, workloads first, and below each what controllers `made` of it; kinds in `hidden` are
+    passed over.
     """
     below: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for one in made:

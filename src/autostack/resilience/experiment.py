@@ -168,8 +168,8 @@ class Experiment:
                 self._recording.traffic.append(await self._system.traffic(at_s))
             except UnavailableError as error:
                 if gap_s is None:
+                    gap_s = at_s
                     self._say(f"a gap in the curve: {str(error).partition(';')[0]}")
-                gap_s = at_s if gap_s is None else gap_s
             else:
                 if gap_s is not None:
                     self._say(f"the curve goes on after {at_s - gap_s:.1f} s")

@@ -318,6 +318,16 @@ async def test_a_stored_pod_that_cannot_be_taken_on_keeps_its_program_and_is_tri
     assert (await node.pod("web"))["status"]["podIP"] == address
 
 
+async def test_a_pod_that_came_meanwhile_does_not_get_the_address_of_one_that_runs(node: PocketNode) -> None:
+    await node.create(pod_object("web", SLEEPS))
+    address = (await node.ready("web"))["status"]["podIP"]
+    await node.end()
+    await node.create(pod_object("early", SLEEPS))  # in the order of names it comes first
+    await node.begin()
+    assert (await node.ready("early"))["status"]["podIP"] != address
+    assert [pod.pod_ip for pod in node.kubelet._pods.values() if pod.key[1] == "web"] == [address]
+
+
 async def test_hosts_that_cannot_be_written_disturb_no_pod_and_are_written_later(node: PocketNode) -> None:
     await node.create(pod_object("web", SLEEPS))
     await node.ready("web")

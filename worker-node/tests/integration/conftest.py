@@ -18,13 +18,11 @@ import asyncpg
 import httpx
 import pytest
 from harness.postgres import PostgresServer
-from harness.stored_rows import READER_PASSWORD, ResultsDatabase, create_results_database
+from harness.stored_rows import ResultsDatabase, create_results_database
 from service_kit import HttpServer, Service
 from service_kit.problem_id import RunPosition, encode_position
 from worker_node.application import build
 from worker_node.settings import WorkerSettings
-
-WRITER_PASSWORD = READER_PASSWORD[::-1]  # as the harness sets it
 
 RunWorker = Callable[..., AbstractAsyncContextManager["RunningWorker"]]
 
@@ -84,13 +82,7 @@ async def database(postgres_server: PostgresServer) -> AsyncIterator[ResultsData
 
 @pytest.fixture
 def writer_environment(database: ResultsDatabase) -> dict[str, str]:
-    return writer_of(database)
-
-
-def writer_of(database: ResultsDatabase) -> dict[str, str]:
-    return database.server.environment(
-        user="autostack_writer", password=WRITER_PASSWORD, database=database.name
-    )
+    return database.writer_environment
 
 
 @pytest.fixture

@@ -27,10 +27,7 @@ CHECKS = (
 
 async def test_the_api_keeps_to_its_document(postgres_server: PostgresServer, tmp_path: Path) -> None:
     database = await create_results_database(postgres_server)
-    environment = postgres_server.environment(
-        user="autostack_writer", password=database.reader_password[::-1], database=database.name
-    )
-    worker = ServiceProcess.start("worker_node", environment)
+    worker = ServiceProcess.start("worker_node", database.writer_environment)
     try:
         done = subprocess.run(  # noqa: ASYNC221 - the worker is another process
             [

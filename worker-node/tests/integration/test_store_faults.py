@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from conftest import CuttableWire, Offered, RunWorker
 
 
-def writer_of(database: ResultsDatabase) -> dict[str, str]:
-    return database.server.environment(
-        user="autostack_writer", password=database.reader_password[::-1], database=database.name
-    )
-
-
 async def acknowledged(offered: Offered, count: int) -> None:
     """Wait until this many more problems are acknowledged."""
     target = len(offered.acknowledged) + count
@@ -43,7 +37,7 @@ async def test_restarts_of_the_database_in_the_middle_of_flushes_lose_and_double
     own_postgres: PostgresServer, run_worker: RunWorker, offer
 ) -> None:
     database = await create_results_database(own_postgres)
-    async with run_worker(writer_of(database)) as worker:
+    async with run_worker(database.writer_environment) as worker:
         offered = offer([worker.url])
         await eventually(worker.is_ready, what="worker ready")
         sending = asyncio.create_task(offered.send())
@@ -63,7 +57,7 @@ async def test_restarts_of_the_database_in_the_middle_of_flushes_lose_and_double
 async def test_a_wire_cut_again_and_again_loses_and_doubles_nothing(
     wire: CuttableWire, database: ResultsDatabase, run_worker: RunWorker, offer
 ) -> None:
-    through = {**writer_of(database), "PGHOST": wire.host, "PGPORT": str(wire.port)}
+    through = {**database.writer_environment, "PGHOST": wire.host, "PGPORT": str(wire.port)}
     async with run_worker(through) as worker:
         await eventually(worker.is_ready, what="worker ready")
         offered = offer([worker.url])
@@ -80,7 +74,7 @@ async def test_a_wire_cut_again_and_again_loses_and_doubles_nothing(
 async def test_a_flush_whose_commit_is_never_heard_of_is_repeated_harmlessly(
     wire: CuttableWire, database: ResultsDatabase, run_worker: RunWorker
 ) -> None:
-    through = {**writer_of(database), "PGHOST": wire.host, "PGPORT": str(wire.port)}
+    through = {**database.writer_environment, "PGHOST": wire.host, "PGPORT": str(wire.port)}
     problem_id = str(fresh_id())
     async with run_worker(through) as worker:
         await eventually(worker.is_ready, what="worker ready")
@@ -107,7 +101,7 @@ async def test_a_flush_whose_commit_is_never_heard_of_is_repeated_harmlessly(
 async def test_a_silent_wire_is_given_up_after_the_statement_timeout(
     wire: CuttableWire, database: ResultsDatabase, run_worker: RunWorker
 ) -> None:
-    through = {**writer_of(database), "PGHOST": wire.host, "PGPORT": str(wire.port)}
+    through = {**database.writer_environment, "PGHOST": wire.host, "PGPORT": str(wire.port)}
     async with run_worker(through, statement_timeout_ms=100, store_deadline_s=60) as worker:
         await eventually(worker.is_ready, what="worker ready")
         wire.swallow_replies = True
@@ -121,7 +115,7 @@ async def test_a_server_s_farewell_before_its_end_costs_a_connection_and_no_answ
     wire: CuttableWire, database: ResultsDatabase, run_worker: RunWorker
 ) -> None:
     """What a fast shutdown does to an idle connection: the reason comes first, the end a moment later."""
-    through = {**writer_of(database), "PGHOST": wire.host, "PGPORT": str(wire.port)}
+    through = {**database.writer_environment, "PGHOST": wire.host, "PGPORT": str(wire.port)}
     async with run_worker(through) as worker:
         await eventually(worker.is_ready, what="worker ready")
         assert (await worker.solve("1 + 1")).status_code == 200
@@ -154,7 +148,7 @@ async def test_without_a_database_it_is_alive_unready_and_refuses_at_once(
     own_postgres: PostgresServer, run_worker: RunWorker
 ) -> None:
     database = await create_results_database(own_postgres)
-    async with run_worker(writer_of(database)) as worker:
+    async with run_worker(database.writer_environment) as worker:
         await eventually(worker.is_ready, what="worker ready")
         await asyncio.to_thread(own_postgres.stop)
         await eventually(lambda: _away(worker), what="store away")
@@ -173,7 +167,9 @@ async def test_a_request_that_cannot_be_stored_in_time_gets_503_with_its_id(
 ) -> None:
     database = await create_results_database(own_postgres)
     blocker = await asyncpg.connect(database.owner_dsn)
-    async with run_worker(writer_of(database), statement_timeout_ms=100, store_deadline_s=0.5) as worker:
+    async with run_worker(
+        database.writer_environment, statement_timeout_ms=100, store_deadline_s=0.5
+    ) as worker:
         await eventually(worker.is_ready, what="worker ready")
         transaction = blocker.transaction()
         await transaction.start()
@@ -191,7 +187,7 @@ async def test_a_full_queue_sheds_load_and_serves_on(
     database: ResultsDatabase, run_worker: RunWorker
 ) -> None:
     blocker = await database.connect()
-    async with run_worker(writer_of(database), queue_limit=4, statement_timeout_ms=60_000) as worker:
+    async with run_worker(database.writer_environment, queue_limit=4, statement_timeout_ms=60_000) as worker:
         await eventually(worker.is_ready, what="worker ready")
         transaction = blocker.transaction()
         await transaction.start()
@@ -218,7 +214,7 @@ async def test_rows_without_a_partition_are_refused_alone(
     from worker_node.partitions import HOUR_MS
 
     owner = await database.connect()
-    async with run_worker(writer_of(database)) as worker:
+    async with run_worker(database.writer_environment) as worker:
         await eventually(worker.is_ready, what="worker ready")
         name, bound = await owner.fetchrow(
             "SELECT c.relname, extract(epoch FROM to_timestamp(right(c.relname, 10), 'YYYYMMDDHH24'))::bigint"
@@ -249,7 +245,9 @@ async def test_kill_9_of_a_worker_under_load_loses_and_doubles_nothing(
 ) -> None:
     workers = await asyncio.gather(
         *(
-            asyncio.to_thread(ServiceProcess.start, "worker_node", {**writer_of(database), "POD_NAME": name})
+            asyncio.to_thread(
+                ServiceProcess.start, "worker_node", {**database.writer_environment, "POD_NAME": name}
+            )
             for name in ("a", "b")
         )
     )
@@ -272,7 +270,9 @@ async def test_sigterm_under_load_answers_everything_accepted_and_exits_0(
 ) -> None:
     workers = await asyncio.gather(
         *(
-            asyncio.to_thread(ServiceProcess.start, "worker_node", {**writer_of(database), "POD_NAME": name})
+            asyncio.to_thread(
+                ServiceProcess.start, "worker_node", {**database.writer_environment, "POD_NAME": name}
+            )
             for name in ("a", "b")
         )
     )
@@ -293,7 +293,7 @@ def test_a_crash_that_was_asked_for_is_a_crash(postgres_server: PostgresServer) 
     import httpx
 
     database = asyncio.run(create_results_database(postgres_server))
-    worker = ServiceProcess.start("worker_node", {**writer_of(database), "FAULT_INJECTION": "1"})
+    worker = ServiceProcess.start("worker_node", {**database.writer_environment, "FAULT_INJECTION": "1"})
     assert httpx.post(f"{worker.url}/faults/crash").status_code == 202
     assert worker.process.wait(timeout=30) == -signal.SIGKILL
     asyncio.run(database.drop())

@@ -45,7 +45,7 @@ async def after_write(core: Core, call: Call, entry: Entry) -> None:
         await furnish_namespace(core, entry.key.name)
     if call.kind.storage == DEFINITIONS:
         await definitions.serve(core, entry)
-    if call.kind.custom and core.store.get(entry.key) is None and removal.is_ending(core, call.kind):
+    if call.kind.custom and removal.is_ending(core, call.kind):
         await removal.proceed(core, call.kind)
 
 

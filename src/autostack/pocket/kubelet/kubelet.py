@@ -29,7 +29,7 @@ from autostack.pocket.kubelet.heartbeat import Heartbeat
 from autostack.pocket.kubelet.hosts import service_lines
 from autostack.pocket.kubelet.logs import LogFile
 from autostack.pocket.kubelet.node import Node, NodeSettings, TokenMaker
-from autostack.pocket.kubelet.pod import Pod
+from autostack.pocket.kubelet.pod import Pod, take_address
 from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
 from autostack.pocket.kubelet.usage import Meter
 
@@ -84,6 +84,7 @@ class Kubelet:
         await heartbeat.register()
         for kind in (SERVICE, ENDPOINT_SLICE):
             cluster.informer(kind).listen(lambda _old, _new: self._hosts_changed.set())
+        self._reserve_addresses()
         cluster.informer(POD).listen(self._on_pod)
         self._end_strays(self._running)
         self._running = {}
@@ -99,6 +100,12 @@ class Kubelet:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _reserve_addresses(self) -> None:
+        """Give those pods theirs first that were here before: what came meanwhile must not get one in use."""
+        for pod in self._node.cluster.cache(POD).all():
+            if (self._node.settings.pods / pod["metadata"]["uid"]).exists():
+                take_address(self._node, pod)
 
     async def stop_pods(self, *, at_most_s: float) -> None:
         """Stop every container gracefully, because the node goes down; the pods stay in the API."""

@@ -45,6 +45,22 @@ FORCED_GRACE_S = 1.0
 TERMINAL = ("Succeeded", "Failed")
 
 
+def take_address(node: Node, obj: Object) -> str:
+    """The pod's address, the same as before if it was here before."""
+    if obj["spec"].get("hostNetwork"):
+        return node.settings.host_ip
+    uid: str = obj["metadata"]["uid"]
+    before = _kept(node.settings.pods / uid).get("ip", "") or (obj.get("status") or {}).get("podIP", "")
+    return node.addresses.take(uid, before)
+
+
+def _kept(folder: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        kept: dict[str, str] = json.loads((folder / "pod.json").read_text())
+        return kept
+    return {}
+
+
 class Pod:
     """One pod; `run` is its task. Implements PodSide for its containers."""
 
@@ -55,9 +71,7 @@ class Pod:
         self.folder = node.settings.pods / self.uid
         spec = obj["spec"]
         self.hostname = (spec.get("hostname") or obj["metadata"]["name"])[:63].rstrip("-.")
-        kept = self._kept()
-        ip = kept.get("ip", "") or (obj.get("status") or {}).get("podIP", "")
-        self.pod_ip = node.settings.host_ip if spec.get("hostNetwork") else node.addresses.take(self.uid, ip)
+        self.pod_ip = take_address(node, obj)
         self._volumes = PodVolumes(node, self.folder)
         self._begun = time.time()
         self._failure: tuple[str, str] | None = None
@@ -70,7 +84,7 @@ class Pod:
         self.is_over = False
         """Its folder is going or gone; nothing may be written there any more."""
         self._written: dict[str, object] | None = None
-        self._make_containers(running, same_sandbox=kept.get("boot_id") == boot_id())
+        self._make_containers(running, same_sandbox=_kept(self.folder).get("boot_id") == boot_id())
 
     def _make_containers(self, running: dict[Path, int], *, same_sandbox: bool) -> None:
         spec = self.object["spec"]
@@ -89,12 +103,6 @@ class Pod:
                 view = container.view
                 if view.ended is not None:
                     container.view = replace(view, ended=None, last=view.ended, waiting=CREATING)
-
-    def _kept(self) -> dict[str, str]:
-        with contextlib.suppress(OSError, ValueError):
-            kept: dict[str, str] = json.loads((self.folder / "pod.json").read_text())
-            return kept
-        return {}
 
     @property
     def everyone(self) -> list[Container]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from autostack.pocket.apiserver.extensions import schema_rules, structural
 from autostack.pocket.apiserver.server import ApiServer
 from autostack.pocket.client import Resource
 from autostack.pocket.errors import ApiError
+from autostack.pocket.store.sqlite import SqliteJournal
 
 DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 TOOLS = Resource("example.com", "v1", "tools")
@@ -115,6 +119,27 @@ async def test_selectable_fields_choose_and_others_are_refused(pocket_api: ApiSe
     with pytest.raises(ApiError) as refused:
         await client.list(TOOLS, "default", field_selector="spec.size=1")
     assert "field label not supported: spec.size" in refused.value.message
+
+
+async def test_an_object_that_comes_while_its_definition_goes_does_not_hold_it(tmp_path: Path) -> None:
+    server = await ApiServer.open(SqliteJournal(tmp_path / "store.db"))
+    client = server.client()
+
+    async def create_after(steps: int) -> None:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        with contextlib.suppress(ApiError):  # refused once the definition is marked
+            await client.create(TOOLS, tool(f"t{steps}"), "default")
+
+    for _ in range(20):
+        await client.create(DEFINITIONS, definition({}))
+        assert (await client.list(TOOLS, "default")).items == []
+        ending = client.delete(DEFINITIONS, "tools.example.com")
+        await asyncio.gather(ending, *(create_after(steps) for steps in range(12)))
+        with pytest.raises(ApiError) as gone:
+            await client.get(DEFINITIONS, "tools.example.com")
+        assert gone.value.code == 404
+    await server.close()
 
 
 def nested(levels: int) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The end of a CustomResourceDefinition: its objects go first, each as its own finalizers allow.
 
 A deleted definition is held by a finalizer of the server's, as in Kubernetes. Every step is taken by the
-write that makes it possible (the deletion itself, the end of an object, a restart), so nothing polls, and a
-crash between two steps is made good at the next start.
+write that makes it possible (the deletion itself, the end of an object, one that came at the last moment, a
+restart), so nothing polls, and a crash between two steps is made good at the next start.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Object = dict[str, Any]
 def is_ending(core: Core, kind: Kind) -> bool:
     """Whether the definition of a custom kind is being deleted; then nothing new is taken."""
     definition = core.store.get(_key(kind.storage))
-    return definition is None or "deletionTimestamp" in definition.object["metadata"]
+    return definition is None or _is_marked(definition.object)
 
 
 async def proceed(core: Core, kind: Kind) -> None:
@@ -32,8 +32,10 @@ async def proceed(core: Core, kind: Kind) -> None:
     entry = core.store.get(_key(kind.storage))
     if entry is None or not _is_held(entry.object):
         return
-    waiting = core.store.entries(kind.storage)
-    await asyncio.gather(*(_delete(core, kind, instance.key) for instance in waiting))
+    if not _is_told(entry.object):  # behind this write, all that came before the mark is in the store
+        await _tell(core, entry.key, "the objects are being deleted", done=False)
+    untold = [one for one in core.store.entries(kind.storage) if not _is_marked(one.object)]
+    await asyncio.gather(*(_delete(core, kind, instance.key) for instance in untold))
     left = core.store.count(kind.storage)
     message = f"{left} objects are left; their finalizers hold them" if left else "all objects are deleted"
     await _tell(core, entry.key, message, done=not left)
@@ -43,9 +45,17 @@ def _key(storage: str) -> Key:
     return Key(DEFINITIONS, "", storage)  # a definition is named as the resource that it defines
 
 
+def _is_marked(obj: Object) -> bool:
+    return "deletionTimestamp" in obj["metadata"]
+
+
 def _is_held(definition: Object) -> bool:
-    metadata = definition["metadata"]
-    return "deletionTimestamp" in metadata and CLEANUP in metadata.get("finalizers", ())
+    return _is_marked(definition) and CLEANUP in definition["metadata"].get("finalizers", ())
+
+
+def _is_told(definition: Object) -> bool:
+    conditions = definition.get("status", {}).get("conditions", ())
+    return any(condition["type"] == "Terminating" for condition in conditions)
 
 
 async def _delete(core: Core, kind: Kind, key: Key) -> None:
