@@ -279,7 +279,7 @@ class Container:
                 self._kill_soon(f"Container {self.name} failed postStart hook", self._grace_s())
                 return
         await Probes(
-            self.pod, self.spec, self.target,
+            self.pod, self.spec, self.target, is_ending=lambda: self._stopping,
             on_started=self._on_started, on_ready=self._on_ready, on_unhealthy=self._on_unhealthy,
         ).run()  # fmt: skip
 

@@ -3,6 +3,7 @@
 The start-up probe comes first; liveness and readiness begin when it has passed. Beside its schedule, a
 probe that decides whether the container is up is also tried at short intervals until its first success, so
 a program is Ready when it is ready and not up to a period later; failures of these extra tries do not count.
+A container that is being ended for good is only asked whether it is ready: it is not to be killed again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Probes:
         container: Object,
         target: Callable[[], Target | None],
         *,
+        is_ending: Callable[[], bool],
         on_started: Callable[[], None],
         on_ready: Callable[[bool], None],
         on_unhealthy: Callable[[ProbeSpec], None],
@@ -37,6 +39,7 @@ class Probes:
         self._pod = pod
         self._container = container
         self._target = target
+        self._is_ending = is_ending
         self._on_started = on_started
         self._on_ready = on_ready
         self._on_unhealthy = on_unhealthy
@@ -66,6 +69,8 @@ class Probes:
         while not verdict.passing:
             if await self._passes_early(spec, early, within_s=min(wait_s, spec.period_s)):
                 return True
+            if self._is_ending():
+                return False
             wait_s = spec.period_s
             verdict = verdict.after(await self._ask(spec), spec)
             if verdict.run_passed is False and verdict.run_length >= spec.failure_threshold:
@@ -76,7 +81,7 @@ class Probes:
     async def _watch_liveness(self, spec: ProbeSpec) -> None:
         await asyncio.sleep(spec.initial_delay_s)
         verdict = before_first("liveness")
-        while True:
+        while not self._is_ending():
             verdict = verdict.after(await self._ask(spec), spec)
             if not verdict.passing:
                 self._on_unhealthy(spec)

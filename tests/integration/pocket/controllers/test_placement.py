@@ -16,6 +16,7 @@ from autostack.pocket.controllers.kinds import (
     NODE,
     POD,
     SERVICE,
+    VOLUME,
 )
 from autostack.pocket.controllers.meta import condition, name_of
 from autostack.pocket.errors import ApiError
@@ -76,6 +77,37 @@ async def test_a_pod_with_a_missing_claim_says_so_and_a_claim_without_a_class_to
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     await world.create(CLAIM, "data", claim)
     await world.until_event("data", "FailedBinding")
+
+
+async def test_a_claim_that_is_being_deleted_takes_no_more_pods(world: World) -> None:
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    held = {"finalizers": ["example.org/hold"]}
+    await world.create(CLAIM, "data", {**claim, "storageClassName": ""}, metadata=held)
+    await world.client.delete(CLAIM.resource, "data", "default")
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    await world.create(POD, "reader", pod_spec(volumes=[volume]))
+    await world.until(POD, "reader", unschedulable('persistentvolumeclaim "data" is being deleted'))
+
+
+async def test_a_volume_of_another_machine_keeps_its_pod_from_this_one(world: World) -> None:
+    term = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["other"]}]}
+    size = {"storage": "1Gi"}
+    modes = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    await world.create(
+        VOLUME,
+        "there",
+        {
+            **modes,
+            "capacity": size,
+            "hostPath": {"path": "/tmp/there"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [term]}},
+        },
+    )
+    await world.create(CLAIM, "data", {**modes, "resources": {"requests": size}})
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    await world.create(POD, "reader", pod_spec(volumes=[volume]))
+    text = "0/1 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity."
+    await world.until(POD, "reader", unschedulable(text))
 
 
 async def test_a_daemon_set_has_one_pod_a_node_and_follows_its_template(world: World) -> None:

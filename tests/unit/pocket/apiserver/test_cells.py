@@ -94,3 +94,30 @@ def test_printer_columns_read_their_paths(path: str, value: Any) -> None:
     read = json_path(path)
     assert read is not None
     assert read(obj) == value
+
+
+SIDECAR_POD = {
+    "spec": {
+        "initContainers": [{"name": "first"}, {"name": "beside", "restartPolicy": "Always"}],
+        "containers": [{"name": "main"}],
+    }
+}
+DONE = {"name": "first", "restartCount": 2, "state": {"terminated": {"exitCode": 0}}}
+BESIDE = {"name": "beside", "ready": True, "started": True, "restartCount": 1, "state": {"running": {}}}
+MAIN = {"name": "main", "ready": True, "restartCount": 4, "state": {"running": {}}}
+
+
+@pytest.mark.parametrize(
+    ("initial", "containers", "ready", "restarts"),
+    [
+        ([DONE, BESIDE], [MAIN], "2/2", "5"),
+        ([DONE, {**BESIDE, "ready": False}], [MAIN], "1/2", "5"),
+        ([{**DONE, "state": {"running": {}}}], [], "0/2", "2"),
+        ([DONE, BESIDE], [{**MAIN, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}], "1/2", "5"),
+    ],
+)
+def test_sidecars_count_as_containers_and_other_init_containers_until_they_are_done(
+    initial: list[dict[str, Any]], containers: list[dict[str, Any]], ready: str, restarts: str
+) -> None:
+    pod = {**SIDECAR_POD, "status": {"initContainerStatuses": initial, "containerStatuses": containers}}
+    assert (cells.pod_ready(pod), cells.pod_restarts(pod)) == (ready, restarts)

@@ -90,15 +90,31 @@ def controller(obj: Object) -> str:
 
 
 def pod_ready(pod: Object) -> str:
-    """Ready containers of all."""
-    statuses = pod.get("status", {}).get("containerStatuses", [])
-    ready = sum(bool(status.get("ready")) for status in statuses)
-    return f"{ready}/{len(pod.get('spec', {}).get('containers', []))}"
+    """Ready containers of all, sidecars among both."""
+    status, sidecars = pod.get("status", {}), _sidecars(pod)
+    ready = [
+        *(
+            one.get("ready") and "running" in one.get("state", {})
+            for one in status.get("containerStatuses", ())
+        ),
+        *(
+            one.get("ready") and one.get("started")
+            for one in status.get("initContainerStatuses", ())
+            if one["name"] in sidecars
+        ),
+    ]
+    return f"{sum(map(bool, ready))}/{len(pod.get('spec', {}).get('containers', [])) + len(sidecars)}"
 
 
 def pod_restarts(pod: Object) -> str:
-    """The count, and how long ago the last one was."""
-    statuses = pod.get("status", {}).get("containerStatuses", [])
+    """The count, and how long ago the last one was: of the init containers for as long as they go on."""
+    initial = pod.get("status", {}).get("initContainerStatuses", [])
+    if _init_status(pod) is None:
+        sidecars = _sidecars(pod)
+        statuses = [one for one in initial if one["name"] in sidecars]
+        statuses += pod.get("status", {}).get("containerStatuses", [])
+    else:
+        statuses = initial
     count = sum(status.get("restartCount", 0) for status in statuses)
     ended = [
         parse_time(s["lastState"]["terminated"].get("finishedAt"))
@@ -111,6 +127,11 @@ def pod_restarts(pod: Object) -> str:
     return f"{count} ({human_duration(int((datetime.now(UTC) - max(moments)).total_seconds()))} ago)"
 
 
+def _sidecars(pod: Object) -> set[str]:
+    initial = pod.get("spec", {}).get("initContainers", [])
+    return {one["name"] for one in initial if one.get("restartPolicy") == "Always"}
+
+
 def _terminated_reason(state: Object) -> str:
     if state.get("reason"):
         return str(state["reason"])
@@ -119,9 +140,7 @@ def _terminated_reason(state: Object) -> str:
 
 def _init_status(pod: Object) -> str | None:
     statuses = pod.get("status", {}).get("initContainerStatuses", [])
-    sidecars = {
-        c["name"] for c in pod.get("spec", {}).get("initContainers", []) if c.get("restartPolicy") == "Always"
-    }
+    sidecars = _sidecars(pod)
     for index, status in enumerate(statuses):
         state = status.get("state", {})
         if state.get("terminated", {}).get("exitCode") == 0 or (

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.claims import condition_set
 from autostack.pocket.controllers.cluster import Cluster, tolerating
-from autostack.pocket.controllers.kinds import CLAIM, NAMESPACE, NODE, POD
+from autostack.pocket.controllers.kinds import CLAIM, NAMESPACE, NODE, POD, VOLUME
 from autostack.pocket.controllers.loop import Controller
 from autostack.pocket.controllers.meta import (
     Key,
@@ -27,7 +27,7 @@ from autostack.pocket.controllers.meta import (
 )
 from autostack.pocket.controllers.pods import is_finished
 from autostack.pocket.controllers.scheduler.neighbours import neighbour_refusal
-from autostack.pocket.controllers.scheduler.placement import refusal
+from autostack.pocket.controllers.scheduler.placement import reaches, refusal
 from autostack.pocket.controllers.volumes import claimed_by
 from autostack.pocket.controllers.volumes.binding import phase
 
@@ -47,7 +47,7 @@ def controller(cluster: Cluster) -> Controller:
         return (ROUND,)
 
     watches = {POD: when_pod_matters, NODE: always, CLAIM: always}
-    return Controller(SCHEDULER, watches, schedule, reads=(NAMESPACE,), workers=1)
+    return Controller(SCHEDULER, watches, schedule, reads=(NAMESPACE, VOLUME), workers=1)
 
 
 def is_waiting(pod: Object) -> bool:
@@ -94,8 +94,9 @@ async def schedule(cluster: Cluster, key: Key) -> float | None:
         for node in nodes:
             others = bound[name_of(node)]
             reason = (
-                missing_claim(cluster, pod)
+                unusable_claim(cluster, pod)
                 or refusal(pod, node, others)
+                or volume_elsewhere(cluster, pod, node)
                 or neighbour_refusal(pod, node, others, namespaces)
             )
             if reason is None:
@@ -111,19 +112,31 @@ async def schedule(cluster: Cluster, key: Key) -> float | None:
     return None
 
 
-def missing_claim(cluster: Cluster, pod: Object) -> str | None:
-    """The claim that the pod names and that is not there."""
+def unusable_claim(cluster: Cluster, pod: Object) -> str | None:
+    """The claim that the pod names and that is not there, or on its way out."""
     for name in claimed_by(pod):
         claim = cluster.cache(CLAIM).get((namespace_of(pod), name))
         if claim is None:
             return f'persistentvolumeclaim "{name}" not found'
+        if is_deleting(claim):
+            return f'persistentvolumeclaim "{name}" is being deleted'
+    return None
+
+
+def volume_elsewhere(cluster: Cluster, pod: Object, node: Object) -> str | None:
+    """Whether a volume that the pod is to have can't be reached from the node."""
+    for name in claimed_by(pod):
+        claim = cluster.cache(CLAIM).get((namespace_of(pod), name))
+        volume = cluster.cache(VOLUME).get(("", claim["spec"].get("volumeName", ""))) if claim else None
+        if volume is not None and not reaches(volume, node):
+            return "node(s) didn't match PersistentVolume's node affinity"
     return None
 
 
 def awaits_volume(cluster: Cluster, pod: Object) -> bool:
     """Whether a claim is there and not bound yet; what that waits for is in the claim's own Events."""
     claims = (cluster.cache(CLAIM).get((namespace_of(pod), name)) for name in claimed_by(pod))
-    return any(claim is not None and phase(claim) != "Bound" for claim in claims)
+    return any(claim and not is_deleting(claim) and phase(claim) != "Bound" for claim in claims)
 
 
 def verdict(nodes: int, reasons: Counter[str]) -> str:

@@ -64,6 +64,12 @@ def selects_node(pod_spec: Mapping[str, Any], node: Object) -> bool:
     return any(matches_term(term, node) for term in required.get("nodeSelectorTerms") or [])
 
 
+def reaches(volume: Object, node: Object) -> bool:
+    """Whether a PersistentVolume can be used on the node."""
+    required = (volume["spec"].get("nodeAffinity") or {}).get("required")
+    return required is None or any(matches_term(term, node) for term in required["nodeSelectorTerms"])
+
+
 def requests_of(pod_spec: Mapping[str, Any]) -> dict[str, float]:
     """What the pod reserves: the sum of its containers, or its greediest init container."""
     total: dict[str, float] = {"pods": 1}
