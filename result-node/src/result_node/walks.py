@@ -122,18 +122,25 @@ def by_run(
 def export_by_time(filters: Filters, within: tuple[datetime, datetime] | None) -> Statement:
     """Everything that matches, newest first; for a cursor that fetches in batches. `within` are the first and
     last minute of what matches, if known.
+
+    The order is that of the walk inside, behind OFFSET 0 as a fence: a filter that went into it would make
+    each partition look for its first match before the first row can come, and an ORDER BY around it would
+    plan the walk for its last row.
     """
     arguments = _Arguments()
-    conditions = _time_range(filters, arguments, None) + _residual(filters, arguments, "results")
+    along = _time_range(filters, arguments, None)
     if within is not None:
         first, last = within
-        conditions.append(f"results.created_at >= {arguments.add(first)}")
-        conditions.append(f"results.created_at < {arguments.add(last + timedelta(minutes=1))}")
+        along.append(f"results.created_at >= {arguments.add(first)}")
+        along.append(f"results.created_at < {arguments.add(last + timedelta(minutes=1))}")
     if filters.expression is not None:
-        conditions += _indexed_expression(filters, arguments)
+        along += _indexed_expression(filters, arguments)
     sql = f"""
-        SELECT {select_list()} FROM results WHERE {_all(conditions)}
-        ORDER BY results.created_at DESC, results.id DESC"""  # noqa: S608 - only placeholders
+        SELECT * FROM (
+            SELECT {select_list()} FROM results WHERE {_all(along)}
+            ORDER BY results.created_at DESC, results.id DESC OFFSET 0
+        ) AS walked
+        WHERE {_all(_residual(filters, arguments, "walked"))}"""  # noqa: S608 - only placeholders
     return Statement(sql, tuple(arguments.values))
 
 
