@@ -96,10 +96,14 @@ class Mirrors:
         """The newest bump and revert commits up to a revision, newest first."""
         pattern = f"^({BUMP_TRAILER}|{REVERT_TRAILER}): "
         shown = await self._git(url).text(
-            "log", f"-{_RELEASES}", "--format=%H%n%B%x00", "--extended-regexp", f"--grep={pattern}", revision
+            "log",
+            f"-{_RELEASES}",
+            "--format=%H %ct%n%B%x00",
+            "--extended-regexp",
+            f"--grep={pattern}",
+            revision,
         )
-        entries = (entry.strip().partition("\n") for entry in shown.split("\0"))
-        return [LogEntry(commit, message) for commit, _, message in entries if commit]
+        return [_log_entry(entry.strip()) for entry in shown.split("\0") if entry.strip()]
 
     async def metadata(self, url: str, commit: str) -> dict[str, str]:
         """Author, date (ISO 8601) and subject of a commit."""
@@ -131,6 +135,12 @@ class Mirrors:
             return (await self._git(url).text("ls-tree", "--name-only", tree)).splitlines()
         except RepositoryError as error:
             raise ManifestError(path, None, f"app path does not exist at revision {commit[:12]}") from error
+
+
+def _log_entry(shown: str) -> LogEntry:
+    head, _, message = shown.partition("\n")
+    commit, _, made_s = head.partition(" ")
+    return LogEntry(commit, message, float(made_s))
 
 
 def _remedy(error: RepositoryError) -> str:

@@ -9,6 +9,7 @@ import pytest
 from autostack.gitops.guard.bump import (
     LogEntry,
     Release,
+    alone_until_s,
     latest_reverts,
     releases,
     restored,
@@ -17,8 +18,8 @@ from autostack.gitops.guard.bump import (
     standing,
 )
 from autostack.gitops.guard.kept import KEPT, is_kept, with_kept
-from autostack.gitops.guard.objective import Measured, judge, read
-from autostack.gitops.guard.prometheus import queries
+from autostack.gitops.guard.objective import UNMEASURED, Measured, Traffic, judge, read
+from autostack.gitops.guard.prometheus import of_application, of_pods, queries
 
 NEW, OLD, OTHER = "a" * 64, "b" * 64, "c" * 64
 WORKER = Release("worker-node", "v0.5", f"sha256:{NEW}")
@@ -57,7 +58,13 @@ def test_the_revert_says_why_and_is_found_again() -> None:
 
 
 GOAL, _ = read({})
-WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
+
+
+def answered(requests: float, error_rate: float, p95_s: float, before: Traffic = UNMEASURED) -> Measured:
+    return Measured(ready=True, traffic=Traffic(requests, error_rate, p95_s), before=before)
+
+
+WELL = answered(1000, 0.0, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +75,8 @@ WELL = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.01)
         (Measured(ready=False, failure="pod x keeps crashing"), 5, 0, "keeps crashing", True),
         (WELL, 20, 10, "", False),
         (WELL, 40, 30, "", True),
-        (Measured(ready=True, requests=3, error_rate=1.0, p95_s=9), 20, 5, "", False),
-        (Measured(ready=False, requests=1000, error_rate=0.0, p95_s=0.01), 90, 20, "", False),
+        (answered(3, 1.0, 9), 20, 5, "", False),
+        (replace(WELL, ready=False), 90, 20, "", False),
     ],
 )
 def test_the_verdict_follows_the_objective(
@@ -86,18 +93,39 @@ def test_without_prometheus_only_readiness_is_judged_and_that_is_said() -> None:
     assert "only readiness" in verdict.note
 
 
-SLOW = Measured(ready=True, requests=1000, error_rate=0.0, p95_s=0.9)
+SLOW = answered(1000, 0.0, 0.9)
 
 
 @pytest.mark.parametrize(
     ("seen", "why"),
     [(SLOW, "P95 900 ms is over 500 ms"),
-     (Measured(ready=True, requests=1000, error_rate=0.2, p95_s=0.01), "error rate 20.0% is over 5.0%")],
+     (answered(1000, 0.2, 0.01), "error rate 20.0% is over 5.0%")],
 )  # fmt: skip
 def test_a_breach_breaks_a_release_once_it_has_lasted(seen: Measured, why: str) -> None:
     first = judge(GOAL, seen, rollout_s=20, ready_for_s=1)
     assert (first.broken, first.over, first.breach) == ("", False, why)
     assert judge(GOAL, seen, rollout_s=25, ready_for_s=6, breached_for_s=5).broken == why
+
+
+@pytest.mark.parametrize(
+    ("seen", "broken"),
+    [
+        (answered(1000, 0.0, 0.9, before=Traffic(1000, 0.0, 0.7)), ""),
+        (answered(1000, 0.0, 2.9, before=Traffic(1000, 0.0, 0.7)), "P95 2900 ms is over 500 ms"),
+        (answered(1000, 0.0, 0.9, before=Traffic(1000, 0.0, 0.4)), "P95 900 ms is over 500 ms"),
+        (answered(1000, 0.0, 0.9, before=Traffic(3, 0.0, 0.7)), "P95 900 ms is over 500 ms"),
+        (answered(1000, 0.4, 0.9, before=Traffic(1000, 0.3, 0.7)), ""),
+        (answered(1000, 0.7, 0.9, before=Traffic(1000, 0.3, 0.7)), "error rate 70.0% is over 5.0%"),
+        (answered(1000, 0.4, 0.9, before=Traffic(1000, 0.0, 0.7)), "error rate 40.0% is over 5.0%"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_the_version_before_did_not_hold_either_only_forbids_to_be_much_worse(
+    seen: Measured, broken: str
+) -> None:
+    verdict = judge(GOAL, seen, rollout_s=60, ready_for_s=31, breached_for_s=6)
+    assert verdict.over
+    assert (broken in verdict.broken) if broken else not verdict.broken
+    assert broken or "P95 900 ms is over 500 ms, and was 700 ms before it" in verdict.note
 
 
 def test_a_window_does_not_end_in_the_middle_of_a_breach() -> None:
@@ -140,6 +168,24 @@ def test_the_release_that_the_manifests_name_is_found_below_later_commits() -> N
     assert standing(log, {"worker-node": "ghcr.io/auto-stack/worker-node:v9"}) == {}
 
 
+def test_a_release_is_compared_with_the_last_that_was_kept_while_that_served_alone() -> None:
+    def bump(number: int, app: str = "worker-node") -> LogEntry:
+        message = f"Autostack-Bump: {app} v0.{number} sha256:{OLD}"
+        return replace(entry(number, message), made_s=100.0 * number)
+
+    log = [bump(5), bump(4), bump(3, "result-node"), entry(9, "other"), bump(2), bump(1)]
+
+    def until(commit: LogEntry, *kept: LogEntry) -> float | None:
+        names = {one.commit for one in kept}
+        return alone_until_s(log, "worker-node", commit.commit, names.__contains__)
+
+    assert until(log[0], log[1]) == 500
+    assert until(log[0], log[4]) == 400  # the one in between was reverted, or passed over
+    assert until(log[1], log[4], log[5]) == 400
+    assert until(log[5]) == 100
+    assert until(log[2]) is None
+
+
 def test_a_revert_is_told_until_the_next_release_of_the_app() -> None:
     reverting = entry(2, revert_message("d" * 40, {WORKER: "P95 900 ms is over 500 ms"}))
     assert latest_reverts([reverting, entry(1, MESSAGE)]) == {
@@ -159,7 +205,11 @@ def test_what_was_kept_is_remembered_for_the_last_releases() -> None:
 
 
 def test_the_queries_ask_about_the_releases_own_pods() -> None:
-    asked = queries("worker-node", [("auto-stack", "worker-node-1-a"), ("auto-stack", "worker-node-1-b")], 30)
+    pods = [("auto-stack", "worker-node-1-a"), ("auto-stack", "worker-node-1-b")]
+    asked = queries("worker-node", of_pods(pods), 30)
     assert 'pod=~"worker\\\\-node\\\\-1\\\\-a|worker\\\\-node\\\\-1\\\\-b"' in asked["p95"]
     assert "worker_calculation_duration_seconds_bucket" in asked["p95"]
-    assert "http_request_duration_seconds_bucket" in queries("result-node", [("n", "p")], 30)["p95"]
+    assert "http_request_duration_seconds_bucket" in queries("result-node", of_pods([("n", "p")]), 30)["p95"]
+    before = queries("worker-node", of_application("worker-node", "auto-stack"), 60)
+    assert 'job="worker-node",namespace="auto-stack"' in before["failures"]
+    assert "[60s]" in before["failures"]

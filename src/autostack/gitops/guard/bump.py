@@ -8,7 +8,7 @@ alone: it is not ours any more.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 BUMP_TRAILER = "Autostack-Bump"
@@ -38,10 +38,11 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One commit of a branch: its hash and its whole message."""
+    """One commit of a branch: its hash, its whole message, and when it was made (Unix seconds)."""
 
     commit: str
     message: str
+    made_s: float = 0.0
 
 
 def standing(log: Iterable[LogEntry], references: Mapping[str, str]) -> dict[str, tuple[str, Release]]:
@@ -56,6 +57,22 @@ def standing(log: Iterable[LogEntry], references: Mapping[str, str]) -> dict[str
             if is_named and release.app not in found:
                 found[release.app] = (entry.commit, release)
     return found
+
+
+def alone_until_s(
+    log: Iterable[LogEntry], app: str, commit: str, is_kept: Callable[[str], bool]
+) -> float | None:
+    """Until when the version before a release served alone, Unix seconds: "before" is the last that was kept,
+    and what was released since, however it did, is nothing to measure by. `log` is newest first.
+    """
+    bumps = (entry for entry in log if any(release.app == app for release in releases(entry.message)))
+    until_s = None
+    for entry in bumps:
+        if until_s is not None and is_kept(entry.commit):
+            break
+        if until_s is not None or entry.commit == commit:
+            until_s = entry.made_s
+    return until_s
 
 
 def latest_reverts(log: Iterable[LogEntry]) -> dict[str, str]:

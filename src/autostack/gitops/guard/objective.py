@@ -1,8 +1,9 @@
 """The objective of a release, and the verdict over what was measured; pure.
 
 A release breaks when it does not become ready, or when error rate or P95 of its own pods stays beyond the
-limit: one bad moment, such as a cold start on a busy machine, is no reason to revert. What was not measured
-is not judged, and the verdict says so: silence is not success.
+limit: one bad moment, such as a cold start on a busy machine, is no reason to revert. Nor is a machine on
+which the version before did not hold the limit either: then the release must not be much worse than that one.
+What was not measured is not judged, and the verdict says so: silence is not success.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from autostack.gitops import durations
 
 PREFIX = "guard.autostack.dev/"
+_MUCH_MORE_ERRORS, _MUCH_SLOWER = 2.0, 4.0  # a cold start on a busy machine is slow, and fails nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,25 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One look at a release's pods. None = not measured (no Prometheus, or no traffic)."""
+class Traffic:
+    """What was asked and how it was answered. None = not measured (no Prometheus, or no traffic)."""
 
-    ready: bool
-    failure: str = ""
     requests: float | None = None
     error_rate: float | None = None
     p95_s: float | None = None
+
+
+UNMEASURED = Traffic()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One look at a release's pods, and at the traffic of the version before while that served alone."""
+
+    ready: bool
+    failure: str = ""
+    traffic: Traffic = UNMEASURED
+    before: Traffic = UNMEASURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,22 +157,45 @@ def judge(
         if rollout_s > objective.ready_within_s:
             return Verdict(broken=f"it was not ready within {objective.ready_within_s:g} s", over=True)
         return Verdict()
-    breach, note = _traffic(objective, seen)
+    breach, note = _traffic(objective, seen.traffic, seen.before)
     if breach:
         is_lasting = breached_for_s >= objective.breach_for_s
         return Verdict(broken=breach if is_lasting else "", breach=breach, over=is_lasting)
     return Verdict(over=ready_for_s >= objective.window_s, note=note)
 
 
-def _traffic(objective: Objective, seen: Measured) -> tuple[str, str]:
-    """The limit that is exceeded, and what could not be judged."""
+def _traffic(objective: Objective, seen: Traffic, before: Traffic) -> tuple[str, str]:
+    """The limit that is exceeded, and what could not be judged or was not held against the release."""
     if seen.requests is None:
         return "", "Prometheus did not answer: only readiness was judged"
     if seen.requests < objective.min_requests:
         few = f"{seen.requests:.0f} requests are fewer than {objective.min_requests}"
         return "", f"{few}: only readiness was judged"
-    if seen.error_rate is not None and seen.error_rate > objective.max_error_rate:
-        return f"error rate {seen.error_rate:.1%} is over {objective.max_error_rate:.1%}", ""
-    if seen.p95_s is not None and seen.p95_s > objective.max_p95_s:
-        return f"P95 {seen.p95_s * 1000:.0f} ms is over {objective.max_p95_s * 1000:.0f} ms", ""
-    return "", ""
+    if (before.requests or 0) < objective.min_requests:
+        before = UNMEASURED
+    figures = (
+        (
+            "error rate",
+            seen.error_rate,
+            before.error_rate,
+            objective.max_error_rate,
+            _MUCH_MORE_ERRORS,
+            "{:.1%}".format,
+        ),
+        ("P95", seen.p95_s, before.p95_s, objective.max_p95_s, _MUCH_SLOWER, _milliseconds),
+    )
+    notes = []
+    for name, now, earlier, limit, much, shown in figures:
+        if now is None or now <= limit:
+            continue
+        if earlier is None or earlier <= limit:
+            return f"{name} {shown(now)} is over {shown(limit)}", ""
+        compared = f"{name} {shown(now)} is over {shown(limit)}, and was {shown(earlier)} before it"
+        if now > much * earlier:
+            return compared, ""
+        notes.append(compared)
+    return "", "; ".join(notes)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

@@ -1,16 +1,17 @@
-"""Error rate and P95 of a release's own pods, from Prometheus; pods by name, so the old version does not
-blur it.
+"""Error rate and P95 from Prometheus: of a release's own pods, by their names, so that the old version does
+not blur it; and of the application as a whole, at a moment when one version served alone.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import httpx2
 
 from autostack.gitops.errors import UnreachableError
+from autostack.gitops.guard.objective import Traffic
 
 # The worker's own histogram runs from receipt to the acknowledged answer; every other service has the HTTP
 # one.
@@ -19,11 +20,20 @@ _DEFAULT_LATENCY = "http_request_duration_seconds"
 _PROBES = r'route!~"/(healthz|readyz|metrics|version)"'
 
 
-def queries(app: str, pods: Iterable[tuple[str, str]], window_s: float) -> dict[str, str]:
-    """PromQL for requests, failures (5xx) and P95 over the window."""
+def of_pods(pods: Iterable[tuple[str, str]]) -> str:
+    """The selector of pods, given as (namespace, name), that are all in one namespace."""
     names = list(pods)
     pod = "|".join(sorted(re.escape(name) for _, name in names)).replace("\\", "\\\\")
-    where = f'pod=~"{pod}",namespace="{names[0][0] if names else ""}"'
+    return f'pod=~"{pod}",namespace="{names[0][0] if names else ""}"'
+
+
+def of_application(app: str, namespace: str) -> str:
+    """The selector of whatever pods an application had."""
+    return f'job="{app}",namespace="{namespace}"'
+
+
+def queries(app: str, where: str, window_s: float) -> dict[str, str]:
+    """PromQL for requests, failures (5xx) and P95 over the window."""
     span = f"{max(15, math.ceil(window_s))}s"
     metric = LATENCY.get(app, _DEFAULT_LATENCY)
     inner = where if app in LATENCY else f"{where},{_PROBES}"
@@ -34,12 +44,20 @@ def queries(app: str, pods: Iterable[tuple[str, str]], window_s: float) -> dict[
     }
 
 
-async def instant(http: httpx2.AsyncClient, url: str, query: str) -> float | None:
-    """The value of an instant query, None when there is no sample; UnreachableError when there is no
-    answer.
-    """
+async def traffic(
+    http: httpx2.AsyncClient, url: str, asked: Mapping[str, str], *, at: float | None = None
+) -> Traffic:
+    """What the `queries` give, now or at a Unix time; UnreachableError when there is no answer."""
+    values = {name: await _instant(http, url, query, at) for name, query in asked.items()}
+    requests = values["requests"] or 0.0
+    return Traffic(requests, (values["failures"] or 0.0) / requests if requests else None, values["p95"])
+
+
+async def _instant(http: httpx2.AsyncClient, url: str, query: str, at: float | None) -> float | None:
+    """The value of an instant query, None when there is no sample."""
+    moment = {} if at is None else {"time": f"{at:.3f}"}
     try:
-        answer = await http.get(f"{url}/api/v1/query", params={"query": query})
+        answer = await http.get(f"{url}/api/v1/query", params={"query": query, **moment})
         answer.raise_for_status()
         result = answer.json()["data"]["result"]
     except (httpx2.HTTPError, OSError, ValueError, KeyError) as error:

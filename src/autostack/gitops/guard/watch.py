@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import httpx2
 
@@ -29,7 +30,13 @@ from autostack.gitops.errors import (
     UnreachableError,
 )
 from autostack.gitops.guard import objective, prometheus, rollout
-from autostack.gitops.guard.bump import Release, image_references, latest_reverts, standing
+from autostack.gitops.guard.bump import (
+    Release,
+    alone_until_s,
+    image_references,
+    latest_reverts,
+    standing,
+)
 from autostack.gitops.guard.kept import KEPT, is_kept, with_kept
 from autostack.gitops.guard.revert import revert
 from autostack.gitops.metrics import REVERTS
@@ -39,14 +46,19 @@ from autostack.gitops.reconcile import Reconciler, World
 log = logging.getLogger(__name__)
 _LOOK_S = 1.0
 _REVERT_RETRY_S = 10.0
+_BEFORE_S = 60.0
 
 
 @dataclass
 class _Watch:
-    """One release under watch; moments are those of our own looks."""
+    """One release under watch; moments are those of our own looks, but for that in Git until which the
+    version before served alone.
+    """
 
     commit: str
     release: Release
+    alone_until_s: float | None = None
+    before: objective.Traffic | None = None
     present_since: datetime | None = None
     ready_since: datetime | None = None
     breach_since: datetime | None = None
@@ -144,12 +156,14 @@ class ReleaseGuard:
         history = await self._world.mirrors.releases(app.source.repo_url, current.revision)
         named = image_references([json.dumps(manifest) for manifest in current.manifests])
         watches: dict[str, _Watch] = {}
+        annotations = annotations_of(obj)
         for name, (commit, release) in standing(history, named).items():
             known = self._watches.get(name)
             if known is not None and known.commit == commit:
                 watches[name] = known
-            elif not is_kept(annotations_of(obj), name, commit):
-                watches[name] = _Watch(commit, release)
+            elif not is_kept(annotations, name, commit):
+                until_s = alone_until_s(history, name, commit, partial(is_kept, annotations, name))
+                watches[name] = _Watch(commit, release, until_s)
         self._watches, self._reverted, self._looked_at = watches, latest_reverts(history), current
 
     async def _judge(
@@ -183,17 +197,20 @@ class ReleaseGuard:
     async def _measure(
         self, http: httpx2.AsyncClient, watch: _Watch, seen: rollout.Rollout, ready_for_s: float
     ) -> objective.Measured:
-        values: dict[str, float | None] = dict.fromkeys(("requests", "failures", "p95"))
+        traffic = objective.UNMEASURED
         if self._url and seen.pods and watch.ready_since is not None:
+            app = watch.release.app
             try:
-                for name, query in prometheus.queries(watch.release.app, seen.pods, ready_for_s).items():
-                    values[name] = await prometheus.instant(http, self._url, query)
-                values["requests"] = values["requests"] or 0.0
+                asked = prometheus.queries(app, prometheus.of_pods(seen.pods), ready_for_s)
+                traffic = await prometheus.traffic(http, self._url, asked)
+                if watch.before is None and watch.alone_until_s is not None:
+                    where = prometheus.of_application(app, seen.pods[0][0])
+                    asked = prometheus.queries(app, where, _BEFORE_S)
+                    watch.before = await prometheus.traffic(http, self._url, asked, at=watch.alone_until_s)
             except UnreachableError as error:
                 log.debug("not measured", extra={"fields": {"error": str(error)}})
-        requests = values["requests"]
-        rate = (values["failures"] or 0.0) / requests if requests else None
-        return objective.Measured(seen.ready, seen.failure, requests, rate, values["p95"])
+        before = watch.before or objective.UNMEASURED
+        return objective.Measured(seen.ready, seen.failure, traffic, before)
 
     async def _keep(self, obj: Object, watch: _Watch) -> None:
         """Judged: a later controller does not judge it again."""
