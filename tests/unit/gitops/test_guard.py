@@ -104,7 +104,9 @@ SLOW = answered(1000, 0.0, 0.9)
 def test_a_breach_breaks_a_release_once_it_has_lasted(seen: Measured, why: str) -> None:
     first = judge(GOAL, seen, rollout_s=20, ready_for_s=1)
     assert (first.broken, first.over, first.breach) == ("", False, why)
-    assert judge(GOAL, seen, rollout_s=25, ready_for_s=6, breached_for_s=5).broken == why
+    # A moment of 4 s is seen for 14 s: the measurement looks back 10 s.
+    assert judge(GOAL, seen, rollout_s=34, ready_for_s=15, breached_for_s=14).broken == ""
+    assert judge(GOAL, seen, rollout_s=35, ready_for_s=16, breached_for_s=15).broken == why
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_breach_breaks_a_release_once_it_has_lasted(seen: Measured, why: str) 
 def test_a_limit_that_the_version_before_did_not_hold_either_only_forbids_to_be_much_worse(
     seen: Measured, broken: str
 ) -> None:
-    verdict = judge(GOAL, seen, rollout_s=60, ready_for_s=31, breached_for_s=6)
+    verdict = judge(GOAL, seen, rollout_s=60, ready_for_s=31, breached_for_s=16)
     assert verdict.over
     assert (broken in verdict.broken) if broken else not verdict.broken
     assert broken or "P95 900 ms is over 500 ms, and was 700 ms before it" in verdict.note

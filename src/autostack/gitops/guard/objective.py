@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from autostack.gitops import durations
 
 PREFIX = "guard.autostack.dev/"
+SPAN_S = 10.0
+"""Error rate and P95 are those of the last so many seconds."""
 _MUCH_MORE_ERRORS, _MUCH_SLOWER = 2.0, 4.0  # a cold start on a busy machine is slow, and fails nobody
 
 
@@ -111,10 +113,10 @@ ANNOTATIONS: dict[str, Annotation] = {
         "95th percentile of the answer time that breaks a release", "500ms", "max_p95_s", durations.seconds
     ),
     "min-requests": Annotation(
-        "requests in the window below which nothing is judged by traffic", "30", "min_requests", _count
+        "requests in 10 s below which nothing is judged by traffic", "30", "min_requests", _count
     ),
     "breach-for": Annotation(
-        "how long error rate or P95 must be over its limit to break a release",
+        "how long error rate or P95 must stay over its limit to break a release",
         "5s",
         "breach_for_s",
         durations.seconds,
@@ -159,7 +161,8 @@ def judge(
         return Verdict()
     breach, note = _traffic(objective, seen.traffic, seen.before)
     if breach:
-        is_lasting = breached_for_s >= objective.breach_for_s
+        # One bad moment is seen for as long as the measurement remembers it.
+        is_lasting = breached_for_s >= objective.breach_for_s + SPAN_S
         return Verdict(broken=breach if is_lasting else "", breach=breach, over=is_lasting)
     return Verdict(over=ready_for_s >= objective.window_s, note=note)
 

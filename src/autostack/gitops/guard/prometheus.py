@@ -34,7 +34,7 @@ def of_application(app: str, namespace: str) -> str:
 
 def queries(app: str, where: str, window_s: float) -> dict[str, str]:
     """PromQL for requests, failures (5xx) and P95 over the window."""
-    span = f"{max(15, math.ceil(window_s))}s"
+    span = f"{math.ceil(window_s)}s"
     metric = LATENCY.get(app, _DEFAULT_LATENCY)
     inner = where if app in LATENCY else f"{where},{_PROBES}"
     return {

@@ -182,7 +182,7 @@ class ReleaseGuard:
         ready_for_s = _since_s(watch.ready_since, now)
         verdict = objective.judge(
             goal,
-            await self._measure(http, watch, seen, ready_for_s),
+            await self._measure(http, watch, seen),
             rollout_s=_since_s(watch.present_since, now),
             ready_for_s=ready_for_s,
             breached_for_s=_since_s(watch.breach_since, now),
@@ -195,13 +195,13 @@ class ReleaseGuard:
         return verdict.broken
 
     async def _measure(
-        self, http: httpx2.AsyncClient, watch: _Watch, seen: rollout.Rollout, ready_for_s: float
+        self, http: httpx2.AsyncClient, watch: _Watch, seen: rollout.Rollout
     ) -> objective.Measured:
         traffic = objective.UNMEASURED
         if self._url and seen.pods and watch.ready_since is not None:
             app = watch.release.app
             try:
-                asked = prometheus.queries(app, prometheus.of_pods(seen.pods), ready_for_s)
+                asked = prometheus.queries(app, prometheus.of_pods(seen.pods), objective.SPAN_S)
                 traffic = await prometheus.traffic(http, self._url, asked)
                 if watch.before is None and watch.alone_until_s is not None:
                     where = prometheus.of_application(app, seen.pods[0][0])
