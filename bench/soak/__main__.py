@@ -28,6 +28,7 @@ FLAT_MB_AN_HOUR = 30.0
 ALLOWED_MB = 8.0
 """What an allocator may still take after the warm-up, however short the run."""
 DEVIATION = 0.01
+TELL_EVERY_S = 15.0
 
 
 @dataclass
@@ -79,13 +80,19 @@ def _watch(
     sender: ServiceProcess, worker: ServiceProcess, *, tps: float, seconds: float, most_in_flight: int
 ) -> dict[str, Any]:
     watched = {"sender": Watched(sender.process.pid), "worker": Watched(worker.process.pid)}
-    most_seen = 0
+    most_seen, tell_at_s = 0, 0.0
     with httpx.Client(base_url=sender.url, timeout=30) as client:
         first, began_s = client.get("/ledger").json(), time.monotonic()
         while (now_s := time.monotonic()) < began_s + seconds:
             for process in watched.values():
                 process.sample()
-            most_seen = max(most_seen, client.get("/ledger").json()["in_flight"])
+            under_way = client.get("/ledger").json()["in_flight"]
+            most_seen = max(most_seen, under_way)
+            if now_s >= tell_at_s:
+                tell_at_s = now_s + TELL_EVERY_S
+                memory = ", ".join(f"{name} {one.rss_mb[-1]:.1f} MB" for name, one in watched.items())
+                passed_s = now_s - began_s
+                print(f"{passed_s:5.0f} of {seconds:g} s: {under_way} under way, {memory}", file=sys.stderr)
             time.sleep(max(0.0, now_s + 1 - time.monotonic()))
         last, took_s = client.get("/ledger").json(), time.monotonic() - began_s
     arrivals = (last["issued"] - first["issued"]) / took_s

@@ -85,6 +85,23 @@ async def test_a_crashing_pod_backs_off_and_its_previous_output_is_readable(node
     await node.until_event("crash", "BackOff")
 
 
+async def test_a_port_that_another_container_of_the_pod_has_is_a_crash_that_says_so(
+    node: PocketNode,
+) -> None:
+    serve = (
+        "import os, signal, socket\n_held = socket.create_server((os.environ['IP'], 8000))\nsignal.pause()"
+    )
+    env = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    pod = pod_object("web", "python3", "-c", serve, env=env)
+    pod["spec"]["containers"].append({**pod["spec"]["containers"][0], "name": "other"})
+    await node.create(pod)
+    crashed = await node.until("web", lambda s: "CrashLoopBackOff" in str(s.get("containerStatuses")))
+    by_state = {next(iter(one["state"])): one["name"] for one in crashed["status"]["containerStatuses"]}
+    assert set(by_state) == {"waiting", "running"}
+    told = await node.logs("web", container=by_state["waiting"], previous=True)
+    assert "Address already in use" in told
+
+
 async def test_on_failure_restarts_until_success(node: PocketNode) -> None:
     pod = pod_object("twice", "if [ -e /data/seen ]; then exit 0; fi; touch /data/seen; exit 1")
     pod["spec"]["restartPolicy"] = "OnFailure"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.pocket_node import PocketNode, is_ready, pod_object
 from harness.waiting import eventually
 
+from autostack.pocket.controllers.kinds import POD
 from autostack.pocket.errors import ApiError
 from autostack.pocket.node import LogOptions
 
@@ -161,6 +163,23 @@ async def test_a_failing_liveness_probe_restarts_the_container(node: PocketNode)
     await node.until("sick", lambda s: (s.get("containerStatuses") or [{}])[0].get("restartCount", 0) >= 1)
     assert "will be restarted" in await node.until_event("sick", "Killing")
     assert await node.until_event("sick", "Unhealthy", "Liveness probe failed")
+
+
+async def test_a_container_that_ends_is_no_longer_asked_whether_it_lives(
+    node: PocketNode, tmp_path: Path
+) -> None:
+    """One question may be under way when the end begins."""
+    asks = {"exec": {"command": ["sh", "-c", "[ ! -e /tmp/ends ] || echo >>/data/asked"]}, "periodSeconds": 1}
+    ends = "trap 'touch /tmp/ends; sleep 3; exit 0' TERM; while :; do sleep 0.05; done"
+    pod = probed("slow", "liveness", ends, **asks)
+    pod["spec"]["volumes"] = [{"name": "data", "hostPath": {"path": str(tmp_path)}}]
+    pod["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    await node.create(pod)
+    await node.ready("slow")
+    await node.cluster.client.delete(POD.resource, "slow", "default")
+    await node.gone("slow")
+    asked = tmp_path / "asked"
+    assert (asked.read_text().count("\n") if asked.exists() else 0) <= 1
 
 
 async def test_a_startup_probe_holds_the_others_back(node: PocketNode) -> None:

@@ -116,12 +116,11 @@ def start(
 
 
 def _check_programs() -> None:
-    needed = ("bwrap", "nsenter", "perl", "setpriv")
+    needed = ("bwrap", "nsenter", "perl", "script", "setpriv")
     missing = [program for program in needed if shutil.which(program) is None]
     if missing:
-        raise ClusterError(
-            f"{', '.join(missing)} not found; on Debian: apt-get install bubblewrap util-linux perl-base"
-        )
+        packages = "bsdutils bubblewrap perl-base util-linux"
+        raise ClusterError(f"{', '.join(missing)} not found; on Debian: apt-get install {packages}")
 
 
 def _spawn(places: ClusterPlaces, lock: int) -> int:
