@@ -6,11 +6,15 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
 
 from harness.pocket_node import PocketNode, pod_object
+from harness.waiting import eventually
+
+from autostack.pocket.controllers.kinds import POD
 
 
 class Layout:
@@ -185,3 +189,27 @@ async def test_prometheus_and_node_exporter_start_from_their_native_images(node:
         await node.create(pod)
         await node.done(name, within_s=120)
         assert "version" in await node.logs(name)
+
+
+async def test_an_image_that_no_pod_has_used_for_long_goes_and_comes_again(node: PocketNode) -> None:
+    """The one that a pod runs from stays, also over a restart of the node."""
+    programs = {"runs": "while :; do sleep 0.05; done", "ends": "echo ended"}
+    for name, text in programs.items():
+        layout = Layout(node.folder / f"registry/ghcr.io/auto-stack/{name}")
+        layout.image("v1", {"app": text}, Entrypoint=["sh", "/app"])
+    await node.create(pod_of("runs", "ghcr.io/auto-stack/runs:v1"))
+    await node.ready("runs")
+    assert await node.output(pod_of("ends", "ghcr.io/auto-stack/ends:v1")) == "ended\n"
+    await node.cluster.client.delete(POD.resource, "ends", "default")
+    await node.gone("ends")
+    await node.end()
+    trees = list((node.folder / "images/images").iterdir())
+    for tree in trees:
+        os.utime(tree, (0, 0))
+    await node.begin()
+
+    async def only_one_is_left() -> bool:
+        return [(tree / "app").read_text() for tree in trees if tree.exists()] == [programs["runs"]]
+
+    await eventually(only_one_is_left, what="the idle image to go")
+    assert await node.output(pod_of("ends", "ghcr.io/auto-stack/ends:v1")) == "ended\n"

@@ -8,11 +8,15 @@ be made again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from autostack.pocket.images.catalogue import find_native, native_image
-from autostack.pocket.images.errors import NeverPulledError, PullError
+from autostack.pocket.images.errors import ImageError, NeverPulledError, PullError
+from autostack.pocket.images.expiry import mark_used, remove_unused
 from autostack.pocket.images.image import Image
 from autostack.pocket.images.layout import Manifest, read_manifest
 from autostack.pocket.images.reference import Reference, always_pulled, parse_reference
@@ -33,12 +37,21 @@ class Images:
         reference = parse_reference(text)
         async with self._looking.setdefault(text, asyncio.Lock()):  # one slow image holds up no other
             present = self._present.get(text)
+            if present is not None and present.tree is not None and not mark_used(present.tree):
+                present = None  # not used for long, and removed
             if present is not None and not always_pulled(reference, policy):
                 return present, False
             if policy == "Never":
                 raise NeverPulledError(f"Container image {text!r} is not present with pull policy of Never")
             image = self._present[text] = await asyncio.to_thread(self._resolve, reference)
         return image, True
+
+    async def keep(self, image_ids: Iterable[str]) -> None:
+        """Mark the trees of these images as used, and remove those that nobody has used for long."""
+        for text in set(image_ids):
+            with contextlib.suppress(ImageError, OSError):
+                await self.get(text, "IfNotPresent")
+        await asyncio.to_thread(remove_unused, self._cache, now_s=time.time())
 
     def _resolve(self, reference: Reference) -> Image:
         native = find_native(reference)

@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from autostack.pocket.images import rooted
 from autostack.pocket.images.errors import PullError
+from autostack.pocket.images.expiry import mark_used
 from autostack.pocket.images.layout import Layer, verified
 
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -33,7 +34,7 @@ def unpacked(cache: Path, layers: Sequence[Layer]) -> Path:
     """The merged tree of these layers, made now if it is not in the cache; raises PullError."""
     name = hashlib.sha256(" ".join(layer.digest for layer in layers).encode()).hexdigest()
     tree = cache / "images" / name
-    if not tree.is_dir():
+    if not mark_used(tree):
         trees = [_layer_tree(cache / "layers", layer) for layer in layers]
 
         def fill(fresh: Path) -> None:
@@ -47,7 +48,7 @@ def unpacked(cache: Path, layers: Sequence[Layer]) -> Path:
 def _layer_tree(cache: Path, layer: Layer) -> Path:
     """One layer as it is, its whiteouts as the marker files that they are in the archive."""
     tree = cache / layer.digest.removeprefix("sha256:")
-    if not tree.is_dir():
+    if not mark_used(tree):
         verified(layer.path, layer.digest)
         _appear(tree, lambda fresh: _Extraction(fresh, layer.digest).extract(layer.path))
     return tree

@@ -20,6 +20,7 @@ from pathlib import Path
 from autostack.pocket.client import ApiClient, Object, Resource
 from autostack.pocket.controllers.cluster import Cluster
 from autostack.pocket.controllers.kinds import CLAIM, CONFIG_MAP, ENDPOINT_SLICE, POD, SECRET, SERVICE, VOLUME
+from autostack.pocket.images.expiry import MARK_EVERY_S
 from autostack.pocket.images.images import Images
 from autostack.pocket.kubelet.attempts import attempts
 from autostack.pocket.kubelet.cgroups import find_cgroups
@@ -96,10 +97,18 @@ class Kubelet:
                 group.create_task(self._keep_hosts(), name="hosts")
                 group.create_task(self._take_on_left_out(), name="left-out")
                 group.create_task(self._mark_logs(), name="log-times")
+                group.create_task(self._keep_images(), name="images")
         finally:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _keep_images(self) -> None:
+        """Let go of images that no pod has used for long."""
+        while True:
+            ids = [one.view.image_id for one in self._containers()]
+            await self._node.images.keep(text for text in ids if "@sha256:" in text)
+            await asyncio.sleep(MARK_EVERY_S)
 
     def _reserve_addresses(self) -> None:
         """Give those pods theirs first that were here before: what came meanwhile must not get one in use."""

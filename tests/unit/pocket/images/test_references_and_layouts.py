@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from autostack.pocket.images.catalogue import find_native
 from autostack.pocket.images.errors import InvalidReferenceError, PullError
+from autostack.pocket.images.expiry import KEPT_S, remove_unused
 from autostack.pocket.images.layout import Layer, read_manifest
 from autostack.pocket.images.reference import always_pulled, parse_reference
 from autostack.pocket.images.unpack import unpacked
@@ -136,6 +138,19 @@ def test_a_folder_takes_the_place_of_a_link_and_a_link_of_a_folder(tmp_path: Pat
     assert (tree / "a/one").read_text() == "1"
     assert not (tree / "a").is_symlink()
     assert (unpacked(tmp_path / "cache", [folder, linked]) / "a").is_symlink()
+
+
+def test_trees_that_were_not_used_for_long_go_and_are_made_again(tmp_path: Path) -> None:
+    cache, layers = tmp_path / "cache", [layer(tmp_path, ("app", "1"))]
+    trees = [unpacked(cache, layers), unpacked(cache, [*layers, layer(tmp_path, ("app", "2"))])]
+    begun = cache / "images/.unpacking-1"
+    begun.mkdir()
+    now_s = trees[0].stat().st_mtime + KEPT_S + 60
+    os.utime(trees[0], (now_s, now_s))
+    remove_unused(cache, now_s=now_s)
+    assert list(cache.glob("*/*")) == trees[:1]
+    assert unpacked(cache, layers) == trees[0]
+    assert (unpacked(cache, [*layers, layer(tmp_path, ("app", "2"))]) / "app").read_text() == "2"
 
 
 def test_a_damaged_layer_is_never_unpacked(tmp_path: Path) -> None:
