@@ -137,7 +137,7 @@ def errors(part: Part) -> Iterator[FieldError]:
     for name, bounds in RANGES.get(part.definition, {}).items():
         yield from _range_errors(prefix + name, part.value.get(name), bounds)
     for name in FILLED.get(part.definition, ()):
-        if name in part.value and not part.value[name]:
+        if not part.value.get(name):
             yield FieldError(prefix + name, "", "Required value")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from autostack.pocket.apiserver.schemas import Schema
+from autostack.pocket.apiserver.schemas import Schema, resolve
 from autostack.pocket.apiserver.schemas.walk import parts
 
 Part = dict[str, Any]
@@ -190,6 +190,7 @@ FILLS: dict[str, tuple[Callable[[Part], None], ...]] = {
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (hpa_metrics,),
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames": (crd_names,),
 }
+STRUCTS = ("spec", "template", "jobTemplate")
 # Parts that a default brings into being must be filled in as well: their parent names the definition.
 BORN_EMPTY = {
     APPS + "DeploymentSpec": ("strategy", APPS + "DeploymentStrategy"),
@@ -216,10 +217,19 @@ def _fresh(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
+def bear_structs(obj: Part, schema: Schema) -> None:
+    """What is a struct and no pointer in the API's types is never absent, only empty."""
+    properties = resolve(schema).get("properties", {})
+    for field in STRUCTS:
+        if field in properties and isinstance(obj.setdefault(field, {}), dict):
+            bear_structs(obj[field], properties[field])
+    for claim in obj.get("volumeClaimTemplates") or () if "volumeClaimTemplates" in properties else ():
+        bear_structs(claim, properties["volumeClaimTemplates"]["items"])
+
+
 def fill(obj: dict[str, Any], schema: Schema, name: str = "") -> None:
     """Write all defaults into the object, in place."""
-    if obj.get("kind") == "Namespace":
-        obj.setdefault("spec", {})
+    bear_structs(obj, schema)
     for part in parts(obj, schema, name=name):
         if part.definition in DEFAULTS or part.definition in FILLS:
             fill_part(part.definition, part.value)

@@ -168,3 +168,24 @@ async def test_what_is_too_large_or_unreadable_is_refused(cluster: Any) -> None:
     broken = await cluster.kubectl("apply", "-f", "-", stdin="kind: ConfigMap\n  metadata: {")
     assert "error converting YAML to JSON" in broken.err
     assert "configmaps" in await cluster.ok("api-resources", "-o", "name")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("v1 Pod", "spec.containers: Required value"),
+        ("apps/v1 Deployment", "spec.template.spec.containers: Required value"),
+        ("apps/v1 StatefulSet", "spec.template.spec.containers: Required value"),
+        ("apps/v1 DaemonSet", "spec.template.spec.containers: Required value"),
+        ("batch/v1 Job", "spec.template.spec.containers: Required value"),
+        ("batch/v1 CronJob", "spec.jobTemplate.spec.template.spec.containers: Required value"),
+        ("v1 PersistentVolumeClaim", "spec.accessModes: Required value"),
+        ("v1 Service", "spec.ports: Required value"),
+    ],
+)
+async def test_an_object_without_its_spec_is_refused(cluster: Any, kind: str, said: str) -> None:
+    api_version, name = kind.split()
+    bare = {"apiVersion": api_version, "kind": name, "metadata": {"name": "bare"}}
+    refused = await cluster.kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(bare))
+    assert refused.code != 0
+    assert said in refused.err
