@@ -2,7 +2,8 @@
 
 The clock starts before `git push` and stops when the Deployment's rollout is complete: every replica runs the
 new version and is available, and of the old ones none is left but those that drain. All replicas stay ready
-throughout. Each push also gets a timeline, in seconds since it began.
+throughout. Each push also gets a timeline, in seconds since it began. In the end a Deployment is scaled,
+edited and deleted by hand, and the time is taken until it is as in Git again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from harness.stack import Stack
+from healing import measure_healing
 from rollout import watched
 
 APP = "worker-node"
@@ -23,10 +25,13 @@ TRIES = 3
 CHANGED = "worker-node/src/worker_node/__init__.py"
 
 
-def measure(pushes: int) -> list[dict[str, float]]:
-    """The timeline of each push; one more goes ahead to fill caches that every later push has."""
+def measure(pushes: int, heals: int) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """The timeline of each push (one more goes ahead to fill caches that every later push has), and the
+    figures of each round of heals.
+    """
     stack = Stack.create()
     timelines: list[dict[str, float]] = []
+    rounds: list[dict[str, float]] = []
     try:
         stack.up()
         with tempfile.TemporaryDirectory() as folder:
@@ -36,9 +41,10 @@ def measure(pushes: int) -> list[dict[str, float]]:
                 timeline = asyncio.run(_push(stack, clone, number))
                 if number:
                     timelines.append(timeline)
+        rounds += [asyncio.run(measure_healing(stack)) for _ in range(heals)]
     finally:
         stack.remove()
-    return timelines
+    return timelines, rounds
 
 
 async def _push(stack: Stack, clone: Path, number: int) -> dict[str, float]:
@@ -78,16 +84,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="autostack bench loop", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--pushes", type=int, default=5, help="pushes to time, one after the other")
+    parser.add_argument("--heals", type=int, default=3, help="rounds of changes by hand to time")
     arguments = parser.parse_args()
-    timelines = measure(arguments.pushes)
+    timelines, rounds = measure(arguments.pushes, arguments.heals)
     live = [timeline["live"] for timeline in timelines]
+    healed = {name: median(one[name] for one in rounds) for name in (rounds[0] if rounds else ())}
     if arguments.json:
-        print(json.dumps({"push_to_live_s": median(live), "pushes_s": live, "timelines": timelines}))
+        found = {"push_to_live_s": median(live), "pushes_s": live, **healed}
+        print(json.dumps({**found, "timelines": timelines, "heals": rounds}))
         return
     for name in timelines[0]:
-        found = [timeline[name] for timeline in timelines if name in timeline]
-        print(f"{median(found):7.2f} s  {name}")
+        moments = [timeline[name] for timeline in timelines if name in timeline]
+        print(f"{median(moments):7.2f} s  {name}")
     print(f"push to live on all replicas: {median(live)} s (of {live})")
+    for name, seconds in healed.items():
+        print(f"{seconds:7.2f} s  {name} (of {[one[name] for one in rounds]})")
 
 
 main()

@@ -52,7 +52,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Tell the whole story: up, push a change, rollout, chaos, proof. Takes two to three minutes.
+    """Tell the whole story: up, push a change, rollout, chaos, proof. Takes about a minute.
 
     Exits as `prove` does: 0 when it is proved that the system healed and lost nothing, else 1.
     """

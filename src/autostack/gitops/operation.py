@@ -17,9 +17,9 @@ from autostack.gitops.plan import ERROR, FAILED, PRUNE_SKIPPED, PRUNED, RUNNING,
 
 TERMINATING = "Terminating"
 COMPLETED = (SUCCEEDED, FAILED, ERROR)
-# The first heal is immediate; if something keeps undoing it, we must not fight at full speed.
+# A heal is immediate; but what undoes each heal within moments must not be fought at full speed.
 _HEAL_BACKOFF_S = (0.0, 0.0, 1.0, 2.0, 5.0, 15.0, 30.0, 60.0, 180.0)
-_HEAL_CALM_S = 60.0
+_HEAL_CALM_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,17 @@ class Hold:
 
 
 def automatic(  # noqa: PLR0911 - one return for each reason
-    app: Application, comparison: Comparison, revision: str, state: Object | None, now: datetime
+    app: Application,
+    comparison: Comparison,
+    revision: str,
+    state: Object | None,
+    now: datetime,
+    *,
+    drifted_at: datetime,
 ) -> Begin | Hold:
     """Whether to sync by itself. A revision is tried once (with its retries); after success only drift is
-    healed.
+    healed, and what drifts again as soon as it is healed ever later. `drifted_at` is when the present
+    difference was first seen.
     """
     if app.automated is None or comparison.sync_status != OUT_OF_SYNC:
         return Hold()
@@ -73,14 +80,17 @@ def automatic(  # noqa: PLR0911 - one return for each reason
             return Hold(f"Failed last sync attempt to {revision}: {state.get('message', '')}")
         if not app.automated.self_heal:
             return Hold()
-        attempts = _heal_attempts(state, now)
-        wait_s = _HEAL_BACKOFF_S[min(attempts, len(_HEAL_BACKOFF_S) - 1)] - age_s(
-            state.get("finishedAt"), now
-        )
+        attempts = _heal_attempts(state, drifted_at)
+        wait_s = _HEAL_BACKOFF_S[min(attempts, len(_HEAL_BACKOFF_S) - 1)]
+        wait_s -= age_s(state.get("finishedAt"), now)
+        names = [_resource_name(item.key.group, item.key) for item in differing]
         if wait_s > 0:
-            return Hold(again_in_s=wait_s)
+            healed = ((state.get("operation") or {}).get("sync") or {}).get("resources") or []
+            names = [name for name in names if name not in healed]  # not what is being fought over
+            if not names:
+                return Hold(again_in_s=wait_s)
         sync["autoHealAttemptsCount"] = attempts + 1
-        sync["resources"] = [_resource_name(item.key.group, item.key) for item in differing]
+        sync["resources"] = names
     retry = (app.raw["spec"].get("syncPolicy") or {}).get("retry") or {"limit": 5}
     return Begin({"sync": sync, "initiatedBy": {"automated": True}, "retry": retry})
 
@@ -101,8 +111,8 @@ def _was_attempted(app: Application, revision: str, state: Object) -> bool:
     return result.get("revision") == revision and result.get("source") == app.source.raw
 
 
-def _heal_attempts(state: Object, now: datetime) -> int:
-    if age_s(state.get("finishedAt"), now) > _HEAL_CALM_S:
+def _heal_attempts(state: Object, drifted_at: datetime) -> int:
+    if age_s(state.get("finishedAt"), drifted_at) > _HEAL_CALM_S:
         return 0
     return int(((state.get("operation") or {}).get("sync") or {}).get("autoHealAttemptsCount", 0))
 

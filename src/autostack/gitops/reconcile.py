@@ -15,7 +15,14 @@ from datetime import datetime
 from autostack.gitops import events, operation, project, pruning, status
 from autostack.gitops.api import APPLICATIONS, KubernetesApi
 from autostack.gitops.application import Application, parse, parse_options, parse_retry, parse_source
-from autostack.gitops.comparison import UNKNOWN, Comparison, Desired, compare_all, desired_objects
+from autostack.gitops.comparison import (
+    OUT_OF_SYNC,
+    UNKNOWN,
+    Comparison,
+    Desired,
+    compare_all,
+    desired_objects,
+)
 from autostack.gitops.desired import DesiredState, Rendered, namespaced_by
 from autostack.gitops.errors import SourceError, SpecError
 from autostack.gitops.live import LiveState
@@ -79,6 +86,7 @@ class Reconciler:
         self._obj: Object = {}
         self._looked_at: datetime | None = None
         self._looked_for: Object = {}
+        self._drifted_at: datetime | None = None
         self.guard_note = ""
         self.wake: Callable[[], None] = _nothing
 
@@ -198,7 +206,11 @@ class Reconciler:
         if "InvalidSpecError" in problems:
             await self._write(after, problems)
             return None
-        verdict = operation.automatic(app, comparison, revision, state, now)
+        is_drifting = comparison.sync_status == OUT_OF_SYNC
+        self._drifted_at = (self._drifted_at or now) if is_drifting else None
+        verdict = operation.automatic(
+            app, comparison, revision, state, now, drifted_at=self._drifted_at or now
+        )
         if isinstance(verdict, operation.Begin):
             return await self._begin(app, verdict.operation, after, problems)
         if verdict.error:
