@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -93,9 +94,9 @@ class Stack:
         return document
 
     def remove(self) -> None:
-        """Leave nothing."""
-        self.run("down", "--purge", "--yes", check=False)
-        subprocess.run(["rm", "-rf", str(self.home)], check=False)
+        """Leave nothing; a purge that fails is a failure."""
+        self.run("down", "--purge", "--yes")
+        shutil.rmtree(self.home)
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         """kubectl's standard output."""

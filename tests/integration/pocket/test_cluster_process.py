@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -223,6 +224,25 @@ def test_clusters_side_by_side_do_not_meet(places: ClusterPlaces) -> None:
         assert "mine" not in kubectl(other, "get", "namespaces")
     finally:
         lifecycle.delete(other)
+
+
+def test_a_cluster_is_removed_although_a_killed_program_still_writes_into_its_folder(
+    places: ClusterPlaces,
+) -> None:
+    places.pocket.mkdir(parents=True)
+    ends_at = time.monotonic() + 0.3
+
+    def write() -> None:
+        while time.monotonic() < ends_at and places.folder.exists():
+            with contextlib.suppress(OSError):
+                (places.folder / "ci").mkdir(exist_ok=True)
+                (places.folder / "ci" / "runner.log").touch()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        lifecycle.delete(places)
+        writing.result()
+    assert not places.folder.exists()
 
 
 def test_damaged_state_is_a_clear_error(places: ClusterPlaces) -> None:

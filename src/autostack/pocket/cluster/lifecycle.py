@@ -32,7 +32,9 @@ from autostack.pocket.kubelet.process import kill_orphan, running_sandboxes
 
 START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 60.0
-KILL_DEADLINE_S = 10.0
+KILL_DEADLINE_S = 60.0
+"""A killed process ends when its last write to the disk does, and a busy disk takes its time."""
+REMOVE_DEADLINE_S = 5.0
 _LOOK_S = 0.02
 _LOG_BYTES = 10 << 20
 _TOLD_BYTES = 1500
@@ -250,12 +252,20 @@ def delete(places: ClusterPlaces) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder even if programs have left parts of it read-only."""
-    for path in (folder, *folder.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
-            with contextlib.suppress(OSError):
-                path.chmod(path.stat().st_mode | stat.S_IRWXU)
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise ClusterError(f"{folder} can't be removed: {error}") from error
+    """Remove a folder even if programs have left parts of it read-only, or a killed one still writes."""
+    failed: OSError | None = None
+
+    def is_gone() -> bool:
+        nonlocal failed
+        for path in (folder, *folder.rglob("*")):
+            if path.is_dir() and not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.chmod(path.stat().st_mode | stat.S_IRWXU)
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            failed = error
+        return not folder.exists()
+
+    if not _waited(is_gone, REMOVE_DEADLINE_S):
+        raise ClusterError(f"{folder} can't be removed: {failed}") from failed
