@@ -87,3 +87,20 @@ def test_panels_do_not_overlap(boards: dict[str, Any]) -> None:
                 for y in range(place["y"], place["y"] + place["h"]):
                     assert (x, y) not in taken, (panel["title"], taken.get((x, y)))
                     taken[x, y] = panel["title"]
+
+
+def test_hosts_are_measured_alike_on_k3s_and_often_enough_for_every_rate(boards: dict[str, Any]) -> None:
+    pocket = yaml.safe_load_all((ROOT / "src/autostack/observability/manifests/prometheus.yaml").read_text())
+    (here,) = (one["spec"]["podMetricsEndpoints"] for one in pocket if one["kind"] == "PodMonitor")
+    values = yaml.safe_load((ROOT / "argocd/values/kube-prometheus-stack.yaml").read_text())
+    there = values["prometheus-node-exporter"]["prometheus"]["monitor"]
+    assert {name: there[name] for name in ("interval", "relabelings")} == {
+        name: here[0][name] for name in ("interval", "relabelings")
+    }
+    windows = [
+        int(found)
+        for query in queries(boards)
+        for found in re.findall(r"node_\w+(?:\{[^}]*\})?\[(\d+)s\]", query)
+    ]
+    assert windows
+    assert min(windows) >= 4 * int(there["interval"].removesuffix("s"))
