@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from autostack.errors import AutostackError, UsageError
@@ -96,26 +96,35 @@ async def until(
     api: KubernetesApi, name: str, is_so: Callable[[Object], bool], within_s: float, what: str
 ) -> Object:
     """Look at the Application until it is so; TimedOutError when it does not become so."""
-    deadline = time.monotonic() + within_s
-    while True:
+    app: Object = {}
+
+    async def look() -> bool:
+        nonlocal app
         app = await get(api, name)
-        if is_so(app):
-            return app
-        if time.monotonic() > deadline:
-            raise TimedOutError(f"timed out ({within_s:g} s) waiting for {what} of {name}: {summary(app)}")
-        await asyncio.sleep(_LOOK_S)
+        return is_so(app)
+
+    await _look(look, within_s, lambda: f"{what} of {name}: {summary(app)}")
+    return app
 
 
 async def until_gone(api: KubernetesApi, name: str, within_s: float) -> None:
     """Look until there is no such Application; TimedOutError when it stays."""
-    deadline = time.monotonic() + within_s
-    while True:
+
+    async def look() -> bool:
         try:
             await api.get(APPLICATIONS, name, NAMESPACE)
         except NotFoundError:
-            return
+            return True
+        return False
+
+    await _look(look, within_s, lambda: f"the deletion of {name}")
+
+
+async def _look(look: Callable[[], Awaitable[bool]], within_s: float, missed: Callable[[], str]) -> None:
+    deadline = time.monotonic() + within_s
+    while not await look():
         if time.monotonic() > deadline:
-            raise TimedOutError(f"timed out ({within_s:g} s) waiting for the deletion of {name}")
+            raise TimedOutError(f"timed out ({within_s:g} s) waiting for {missed()}")
         await asyncio.sleep(_LOOK_S)
 
 

@@ -122,7 +122,7 @@ class Execution:
         app, reasons = planned.app, planned.build or planned.test
         changed = None if reasons in (NEVER_BUILT, ASKED_FOR) else reasons
         try:
-            tested = run_tests(folder, app, kept=self.places.ci / "kept", log=self.log, changed=changed)
+            tested = run_tests(folder, app, kept=self.places.kept, log=self.log, changed=changed)
         except TestsFailedError as error:
             self.say(str(error))
             return str(error)

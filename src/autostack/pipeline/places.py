@@ -43,6 +43,11 @@ class Places:
         """Images that are built and not pushed."""
         return self.ci / "built"
 
+    @property
+    def kept(self) -> Path:
+        """What one run of the tests leaves for the next."""
+        return self.ci / "kept"
+
 
 def places(environment: Mapping[str, str] = os.environ, cluster: str | None = None) -> Places:
     """The places of the named cluster, by default of $AUTOSTACK_CLUSTER in $AUTOSTACK_HOME."""

@@ -27,6 +27,8 @@ from autostack.pipeline.workspace import Workspace, read_workspace
 DEFAULT_TIMEOUT_S = 600
 _NO_TESTS_COLLECTED = 5
 _PLUGINS = ("pytest_asyncio.plugin", "pytest_timeout", "pytest_randomly")
+ENVIRONMENTS = "environments"
+"""The folder of virtual environments, among what is kept for the next run."""
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "USER")
 
 
@@ -120,7 +122,7 @@ def run_tests(
     files |= {str(path.relative_to(checkout)) for path in checkout.glob("*/Dockerfile")}
     workspace = read_workspace(files, lambda path: (checkout / path).read_bytes())
     workspace.app(app)
-    python = environment_python(checkout, Path(__file__).parents[3], kept / "environments")
+    python = environment_python(checkout, Path(__file__).parents[3], kept / ENVIRONMENTS)
     one = suite(checkout, workspace, app, python=python, inherited=os.environ, kept=kept, changed=changed)
     if one is None:
         return False

@@ -19,6 +19,7 @@ from autostack.pipeline.places import BRANCH, Places
 from autostack.pipeline.release import MANIFESTS, read_manifests
 from autostack.pipeline.retention import BUILT, RUNS, VERSIONS, images_in, kept_images
 from autostack.pipeline.runs import Runs
+from autostack.pipeline.testing import ENVIRONMENTS
 
 _COMMITS = 20
 _LOOSE_OBJECTS = 20_000  # some hundred releases more than a checkout has that its origin was made of
@@ -31,9 +32,7 @@ def tidy(places: Places, *, versions: int = VERSIONS, runs: int = RUNS) -> list[
     Runs(places.ci).forget_all_but(runs)
     for leftover in (places.ci / "checkouts").glob("*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    environments = sorted(
-        (places.ci / "kept" / "environments").glob("*"), key=lambda one: one.stat().st_mtime
-    )
+    environments = sorted((places.kept / ENVIRONMENTS).glob("*"), key=lambda one: one.stat().st_mtime)
     for environment in environments[:-_ENVIRONMENTS]:
         shutil.rmtree(environment, ignore_errors=True)
     loose = ("-c", f"gc.auto={_LOOSE_OBJECTS}", "-c", "gc.autoDetach=false")

@@ -143,7 +143,9 @@ def read(annotations_found: Mapping[str, str]) -> tuple[Objective, list[str]]:
         try:
             values[known.field] = known.parse(text)
         except ValueError as error:
-            problems.append(f"annotation {name}: {error}; its default {known.default} holds")
+            problems.append(
+                f"annotation {name} ({known.meaning}): {error}; its default {known.default} holds"
+            )
     return Objective(**values), problems
 
 
