@@ -1,5 +1,7 @@
-"""One run, from plan to release: tests and builds side by side, and nothing gets a name before all tests
-are green.
+"""One run, from plan to release: no image is built before all tests are green.
+
+Only the packages of the lock, which no test judges, are made ready beside the tests, so that what is left to
+build is the code's own layer and takes a moment.
 
 Everything it does can be done again: a checkout is made anew, an image of the same commit has the same
 digest, a release that is in the branch already is found there. So after a crash the same run is simply
@@ -11,13 +13,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from autostack.pipeline.errors import TestsFailedError
-from autostack.pipeline.images.build import BuiltImage, build_image, push_image
+from autostack.pipeline.images.build import build_image, make_packages, push_image
 from autostack.pipeline.images.layout import Layout
 from autostack.pipeline.locks import exclusive
 from autostack.pipeline.manifest import Pinned
@@ -25,7 +27,7 @@ from autostack.pipeline.notify import request_refresh
 from autostack.pipeline.places import Places
 from autostack.pipeline.plan import ASKED_FOR, NEVER_BUILT, AppPlan, Plan
 from autostack.pipeline.planning import plan_commit, snapshot
-from autostack.pipeline.release import Target, expected_image, missing_images, release
+from autostack.pipeline.release import Target, missing_images, release
 from autostack.pipeline.releases import Release
 from autostack.pipeline.runs import Run
 from autostack.pipeline.testing import run_tests
@@ -75,18 +77,18 @@ class Execution:
             self.say(f"planned {one.summary()}")
         self._reach("planned")
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="ci") as pool:
-            builds = {app: pool.submit(self._build_ahead, run, app) for app in plan.builds()}
+            packages = [pool.submit(self._make_packages, run.head, app) for app in plan.builds()]
             failures = self._test(run, plan, pool)
             self._reach("tested")
             if failures:
-                for build in builds.values():
-                    build.cancel()
+                for made in packages:
+                    made.cancel()
                 return _stopped(plan, failures)
-            images = {app: self._built(app, build) for app, build in builds.items()}
-            self._reach("built")
+            for made in packages:
+                made.result()
         if not plan.builds():
             return Outcome({app: {"state": "tested"} for app in plan.tests()})
-        return self._release(run, plan, images)
+        return self._release(run, plan)
 
     def _reach(self, step: str) -> None:
         self.steps[step] = round(time.time(), 3)
@@ -129,33 +131,23 @@ class Execution:
         self.say(f"the tests of {app} are green" if tested else f"{app} has no unit tests")
         return None
 
-    def _build_ahead(self, run: Run, app: str) -> BuiltImage:
-        """Build beside the tests, for the version that will be chosen unless somebody else takes it."""
-        expected = expected_image(self.target, run.head, app, initial=run.initial)
-        return self._build(run.head, app, str(expected.version))
+    def _make_packages(self, head: str, app: str) -> None:
+        make_packages(self.target.repository, head, app, self.places.cache)
 
-    def _build(self, head: str, app: str, version: str) -> BuiltImage:
-        return build_image(
-            self.target.repository,
-            head,
-            app,
-            version,
-            layout=Layout(self.places.built / app),
-            cache=self.places.cache,
-        )
-
-    def _built(self, app: str, build: Future[BuiltImage]) -> BuiltImage:
-        image = build.result()
-        self.say(f"layers of {app} are built")
-        return image
-
-    def _release(self, run: Run, plan: Plan, images: Mapping[str, BuiltImage]) -> Outcome:
+    def _release(self, run: Run, plan: Plan) -> Outcome:
         def make_image(app: str, pinned: Pinned) -> str:
-            image = images[app]
-            if image.subject.version != str(pinned.version):
-                image = self._build(run.head, app, str(pinned.version))
-            push_image(image, Layout(self.places.built / app), self.target.layout(pinned))
-            self.say(f"pushed {pinned.repository}:{pinned.version} ({image.digest})")
+            layout = Layout(self.places.built / app)
+            image = build_image(
+                self.target.repository,
+                run.head,
+                app,
+                str(pinned.version),
+                layout=layout,
+                cache=self.places.cache,
+            )
+            self._reach("built")
+            push_image(image, layout, self.target.layout(pinned))
+            self.say(f"built and pushed {pinned.repository}:{pinned.version} ({image.digest})")
             self._reach("pushed")
             return image.digest
 

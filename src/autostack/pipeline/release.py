@@ -1,5 +1,5 @@
-"""A release: images that are built and tested get their tags, and one commit puts their versions into the
-manifests.
+"""A release of what is tested: images are built at their versions and tagged, and one commit puts the
+versions into the manifests.
 
 Each try starts from the branch as it is now: version from manifest and tags, image at that version, tag,
 commit, push. When somebody else pushes in between, the next try decides anew, and whatever it made before
@@ -89,12 +89,6 @@ def release(
             continue
         return tuple(Release(one.app, one.version, one.digest, one.source, commit) for one in made)
     raise PushRejectedError(f"{target.branch} moved {_TRIES} times while releasing; run again")
-
-
-def expected_image(target: Target, head: str, app: str, *, initial: bool = False) -> Pinned:
-    """The name that a release of the application would choose now; it may be another one by then."""
-    texts = read_manifests(target.repository, target.branch.tip())
-    return _choose(target, find_pinned(texts, app), head, app, frozenset(), initial=initial)
 
 
 def bump_commit(repository: Repository, parent: str, releases: Sequence[Release], identity: Identity) -> str:

@@ -46,10 +46,12 @@ def test_a_pushed_change_is_released_at_the_next_version_and_nothing_else_change
 
 def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop) -> None:
     loop.initial()
+    before = _blobs(loop)
     loop.checkout.edit("back-end/src/back_end/answer.py", "42", "41")
     loop.checkout.edit("front-end/src/front_end/answer.py", "42", "6 * 7")
     loop.checkout.commit("Break one, change the other")
     red = loop.ended(loop.push())
+    assert _blobs(loop) == before, "something was built"
     assert red.state == "failure"
     assert {app: one["state"] for app, one in red.apps.items()} == {"back-end": "red", "front-end": "held"}
     assert loop.image("front-end")[0] == loop.image("back-end")[0] == "v0.1"
@@ -61,6 +63,11 @@ def test_a_red_test_stops_the_line_and_the_fix_releases_what_was_held(loop) -> N
     green = loop.ended(loop.push())
     assert green.state == "success"
     assert loop.image("front-end")[0] == loop.image("back-end")[0] == "v0.2"
+
+
+def _blobs(loop) -> set[Path]:
+    """What was ever built, pushed or not."""
+    return {*loop.places.built.glob("*/blobs/*/*"), *loop.places.registry.glob("**/blobs/*/*")}
 
 
 def test_bringing_the_system_up_again_does_not_release_what_is_red(loop) -> None:

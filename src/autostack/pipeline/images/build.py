@@ -1,6 +1,6 @@
 """One image from one commit: layers, configuration, manifest and SBOM, written into a layout without a name.
 
-Naming it (`push`) is a step of its own: until then nobody can pull it, so building may run beside the tests.
+Naming it (`push`) is a step of its own: until then nobody can pull it.
 """
 
 from __future__ import annotations
@@ -86,13 +86,27 @@ def build_image(
 
 def warm_packages(repository: Repository, head: str, cache: Path) -> tuple[str, ...]:
     """Make the packages layers of all applications ahead, so that first images take as long as later ones."""
-    tree = repository.tree(repository.commit(head))
-    contents = _Contents(repository, tree)
-    workspace = read_workspace(tree, contents.at)
-    project = _project(workspace, contents)
+    workspace, project = _read(repository, head)
     for app in workspace.apps():
         packages_layer(app, project, cache)
     return workspace.apps()
+
+
+def make_packages(repository: Repository, head: str, app: str, cache: Path) -> None:
+    """Make ready what an image has of the lock and not of the code, so that building it takes a moment."""
+    workspace, project = _read(repository, head)
+    packages_layer(workspace.app(app).name, project, cache)
+    from autostack.pipeline.images import sbom  # noqa: F401, PLC0415 - what takes long is importing it
+
+    locked_closure(project["uv.lock"], app)
+
+
+def _read(repository: Repository, head: str) -> tuple[Workspace, dict[str, bytes]]:
+    """The workspace of a commit, and what uv needs of it."""
+    tree = repository.tree(repository.commit(head))
+    contents = _Contents(repository, tree)
+    workspace = read_workspace(tree, contents.at)
+    return workspace, _project(workspace, contents)
 
 
 def push_image(image: BuiltImage, source: Layout, target: Layout) -> None:
