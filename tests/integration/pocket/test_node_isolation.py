@@ -64,11 +64,23 @@ async def test_the_host_can_not_be_written(node: PocketNode) -> None:
     assert not exists_on_host("/usr/by-pod")
 
 
-async def test_an_exec_gains_no_rights_over_the_program(node: PocketNode) -> None:
-    await node.create(pod_object("web", SLEEPS))
+async def test_the_devices_can_be_read_and_not_written(node: PocketNode) -> None:
+    script = (
+        "ls -d /sys/devices/system/cpu/cpu0 /sys/class/net /sys/block; (echo 1 >/sys/class/net/lo/mtu) 2>&1"
+    )
+    output = await said(node, "reader", f"{script}; ls /sys/fs /sys/firmware /sys/kernel 2>/dev/null")
+    assert output.splitlines()[:3] == ["/sys/block", "/sys/class/net", "/sys/devices/system/cpu/cpu0"]
+    assert "Read-only file system" in output.splitlines()[3]
+    assert len(output.splitlines()) == 4
+
+
+@pytest.mark.parametrize(("user", "sets"), [(0, "Inh|Eff|Prm|Amb|Bnd"), (1000, "Inh|Eff|Prm|Amb")])
+async def test_an_exec_gains_no_rights_over_the_program(node: PocketNode, user: int, sets: str) -> None:
+    """The bounding set matters to root alone: without new privileges nobody else can reach into it."""
+    await node.create(pod_object("web", SLEEPS, securityContext={"runAsUser": user}))
     await node.ready("web")
     code, output = await node.exec(
-        "web", "sh", "-c", "grep -E '^Cap(Eff|Prm|Bnd)' /proc/self/status; grep NoNew /proc/self/status"
+        "web", "sh", "-c", f"grep -E '^Cap({sets})' /proc/self/status; grep NoNew /proc/self/status"
     )
     assert code == 0
     assert {line.split()[1] for line in output.splitlines()} == {"0000000000000000", "1"}

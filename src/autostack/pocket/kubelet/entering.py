@@ -2,8 +2,8 @@
 
 Two nsenter calls in a row, because a sandbox has an outer user namespace, which owns its mounts, and an inner
 one, which maps the pod's user: the first enters what the outer owns, the second the mounts and the inner.
-It works alike for root and for an ordinary user. Before the program runs, setpriv drops every capability
-that entering has given.
+It works alike for root and for an ordinary user. Entering gives every capability. A pod's user that is not
+root loses them by executing a program, as all is done without new privileges; from root setpriv takes them.
 
 The programs that enter still run on the host, so nothing of the pod may steer them (a PATH, an LD_PRELOAD):
 their environment is ours. The pod's own travels in a memory file, as no other user may read a Secret from a
@@ -68,6 +68,7 @@ def enter_command(
     *,
     environment: int,
     two_user_namespaces: bool,
+    as_root: bool,
     working_dir: str,
 ) -> list[str]:
     """The command line. Pure.
@@ -77,12 +78,12 @@ def enter_command(
     """
     ns = f"/proc/{pid}/ns"
     inner = [f"--user={ns}/user", "--preserve-credentials"] if two_user_namespaces else []
+    bereft = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if as_root else []
     return [
         "setpriv", "--no-new-privs",
         "nsenter", f"--user=/proc/self/fd/{outer}", f"--ipc={ns}/ipc", f"--uts={ns}/uts", f"--pid={ns}/pid",
         "--preserve-credentials", "--",
-        "nsenter", f"--mount={ns}/mnt", *inner, "--",
-        "setpriv", "--bounding-set=-all", "--inh-caps=-all", "--",
+        "nsenter", f"--mount={ns}/mnt", *inner, "--", *bereft,
         "perl", "-e", _BECOME, str(environment), str(outer), working_dir, *command,
     ]  # fmt: skip
 
@@ -111,6 +112,7 @@ def _entry(target: Target, command: Sequence[str]) -> Iterator[tuple[list[str], 
             command,
             environment=environment,
             two_user_namespaces=Path(f"/proc/self/fd/{outer}").readlink() != inner,
+            as_root=Path(f"/proc/{target.child_pid}/uid_map").read_text().split()[0] == "0",
             working_dir=target.working_dir,
         )
         yield ["sh", "-c", _JOIN, "sh", *target.cgroup_files, "--", *line], (outer, environment)

@@ -38,6 +38,8 @@ class Sandbox:
     environment: Mapping[str, str]
     read_only_root: bool = False
     mounts: tuple[Mount, ...] = field(default=())
+    hidden: tuple[str, ...] = ()
+    """Folders below the mounts that are to look empty."""
     terminal: bool = False
 
 
@@ -53,6 +55,8 @@ def bwrap_arguments(sandbox: Sandbox) -> list[str]:
     ]  # fmt: skip
     for mount in outermost_first(sandbox.mounts):
         arguments += ["--ro-bind" if mount.read_only else "--bind", mount.source, mount.target]
+    for folder in sandbox.hidden:
+        arguments += ["--tmpfs", folder, "--remount-ro", folder]
     arguments += ["--clearenv"]
     for name, value in sandbox.environment.items():
         arguments += ["--setenv", name, value]

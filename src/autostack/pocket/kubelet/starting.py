@@ -22,7 +22,15 @@ from autostack.pocket.kubelet.node import Node
 from autostack.pocket.kubelet.process import Process, start
 from autostack.pocket.kubelet.sandbox import Mount, Sandbox, inside_container
 from autostack.pocket.kubelet.standard_input import StandardInput
-from autostack.pocket.kubelet.userland import PATH, PYTHON, accounts, add_account, home_of, make_root
+from autostack.pocket.kubelet.userland import (
+    PATH,
+    PYTHON,
+    accounts,
+    add_account,
+    hidden_devices,
+    home_of,
+    make_root,
+)
 
 
 class PodSide(Protocol):
@@ -110,7 +118,7 @@ async def start_attempt(
             sandbox = Sandbox(
                 root=str(root), hostname=pod.hostname, uid=uid, gid=gid, working_dir=working_dir,
                 command=command, environment=environment, read_only_root=read_only,
-                mounts=(*own, *mounts), terminal=terminal,
+                mounts=(*own, *mounts), hidden=hidden_devices(), terminal=terminal,
             )  # fmt: skip
             cgroups = pod.node.cgroups
             files = cgroups.create(group, limits_of(container)) if cgroups else []

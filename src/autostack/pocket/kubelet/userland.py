@@ -31,6 +31,10 @@ _FOLDERS = (
     "usr/local",
     "usr/local/bin", "var", "var/lib", "var/log", "var/tmp", "var/run",
 )  # fmt: skip
+_DEVICES = ("block", "bus", "class", "dev", "devices")
+"""What is shown of /sys: no cgroups and no settings of the kernel."""
+_HIDDEN_DEVICES = ("/sys/devices/virtual/powercap",)
+"""How much power is drawn tells what other programs do, as container runtimes know too."""
 _PROVIDED = ("hosts", "hostname", "resolv.conf")
 _FILES = {
     "host.conf": "multi on\n",
@@ -63,6 +67,17 @@ def host_mounts() -> list[Mount]:
     return mounts
 
 
+def device_mounts() -> list[Mount]:
+    """The machine's devices, which programs count processors and read their kinds by, read-only."""
+    folders = (f"/sys/{name}" for name in _DEVICES)
+    return [Mount(folder, folder, read_only=True) for folder in folders if Path(folder).is_dir()]
+
+
+def hidden_devices() -> tuple[str, ...]:
+    """Folders of the devices that no program may look into."""
+    return tuple(folder for folder in _HIDDEN_DEVICES if Path(folder).is_dir())
+
+
 def make_root(
     folder: Path, image: Image, *, read_only: bool, working_dir: str, mounts: Sequence[Mount]
 ) -> tuple[Path, list[Mount]]:
@@ -76,6 +91,7 @@ def make_root(
             root, own = _own_userland(folder, image.tree, read_only=read_only)
         else:
             root, own = _host_userland(folder, image, read_only=read_only)
+        own += device_mounts()
         own += [Mount(str(bind.source), bind.target, read_only=True) for bind in image.binds]
         everything = [*own, *mounts]
         _make_mount_points(root, everything)

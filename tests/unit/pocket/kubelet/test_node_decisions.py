@@ -281,12 +281,15 @@ def test_the_user_of_pod_container_and_image() -> None:
 
 def test_no_environment_value_is_on_the_command_line_and_mounts_are_in_order() -> None:
     mounts = (Mount("/b", "/data/inner"), Mount("/a", "/data"), Mount("/c", "/data", read_only=True))
-    sandbox = Sandbox("/r", "h", 5, 6, "/w", ("run",), {"A": "1"}, read_only_root=True, mounts=mounts)
+    sandbox = Sandbox(
+        "/r", "h", 5, 6, "/w", ("run",), {"A": "1"}, read_only_root=True, mounts=mounts, hidden=("/data/no",)
+    )
     arguments = bwrap_arguments(sandbox)
     text = " ".join(arguments)
     assert "--ro-bind /r / " in text
     assert text.index("--ro-bind /c /data") < text.index("--bind /b /data/inner")
     assert "--bind /a" not in text
+    assert text.index("/data/inner") < text.index("--tmpfs /data/no --remount-ro /data/no")
     assert "run" not in arguments
     assert [mount.target for mount in mount_points(mounts)] == ["/data"]
 
