@@ -20,12 +20,13 @@ from autostack.errors import UnavailableError, UsageError
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("service-kit", "worker-node", "traffic-sender", "result-node", "chaos-agent")
 BROWSER = ("chromium:chromium", "fc-list:fontconfig")
-# prometheus brings promtool, skopeo reads the images that we build, the shells complete our commands.
+PROMTOOL = "promtool:prometheus"
+# skopeo reads the images that we build, the shells complete our commands.
 FULL = (
     "bwrap:bubblewrap",
     "git:git",
     "skopeo:skopeo",
-    "promtool:prometheus",
+    PROMTOOL,
     "prometheus-node-exporter:prometheus-node-exporter",
     "zsh:zsh",
     "fish:fish",
@@ -77,7 +78,7 @@ def _pytest(name: str, *options: str) -> Callable[[], list[list[str]]]:
 PARTS: dict[str, Part] = {
     "lint": Part(_lint),
     "types": Part(_types),
-    "unit": Part(_pytest("unit", "-n", "2")),
+    "unit": Part(_pytest("unit", "-n", "2"), ("git:git", PROMTOOL)),
     "integration": Part(_pytest("integration", "-n", "3", "--dist", "loadfile"), FULL),
     "browser": Part(_pytest("browser", "-n", "2", "--dist", "loadfile"), BROWSER),
     "e2e": Part(_pytest("e2e"), FULL),
