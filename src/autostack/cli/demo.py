@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import typer
 
 from autostack.cli.connection import cluster_folder, connect, ingress_url
 from autostack.cli.grouping import group
+from autostack.cli.ports import is_free
 from autostack.cli.progress import Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
@@ -201,12 +201,7 @@ def uncommitted(checkout: Path) -> int:
 def free_port() -> int:
     """The first port from 8080 on which nothing listens."""
     for port in range(FIRST_PORT, FIRST_PORT + PORTS):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if is_free(port):
             return port
     raise UnavailableError(
         f"the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken; name a free one with --port"

@@ -25,6 +25,7 @@ from autostack.cli.connection import (
     ingress_url,
 )
 from autostack.cli.grouping import AsJson, group
+from autostack.cli.ports import ingress_of, is_free
 from autostack.cli.progress import Detail, Progress
 from autostack.errors import AutostackError, UnavailableError, UsageError
 
@@ -56,6 +57,7 @@ def up(
     """Start the cluster, build the first images, apply the Application, and wait until all of it works."""
     began = time.monotonic()
     name = cluster_name(cluster)
+    _require_port(name, port)
     progress = Progress(quiet=as_json)
     first = asyncio.run(_bring_up(name, port, timeout, progress))
     took_s = time.monotonic() - began
@@ -68,6 +70,16 @@ def up(
         )
         return
     typer.echo(_invitation(url, first, took_s))
+
+
+def _require_port(name: str, port: int) -> None:
+    """Refuse a port that another program has: what answers there would be taken for this cluster."""
+    if is_free(port):
+        return
+    owner = ingress_of(port, cluster_folder(name).parent)
+    if owner != name:
+        whose = f" by cluster {owner!r}" if owner else ""
+        raise UsageError(f"port {port} of 127.0.0.1 is taken{whose}; name a free one with --port")
 
 
 async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) -> str:
@@ -94,7 +106,7 @@ async def _bring_up(name: str, port: int, timeout_s: float, progress: Progress) 
         progress.say(f"the cluster is as Git says at {revision[:12]}")
     async with Door(url) as door:
         with progress.step("first result"):
-            first = await waiting.first_result(door, within_s=timeout_s)
+            first = await waiting.first_result(client, door, within_s=timeout_s)
             progress.say(first[:60])
     return first
 

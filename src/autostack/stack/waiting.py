@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable
 import httpx2
 from lightkube import AsyncClient
 from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import Pod
 
 from autostack.stack.applications import NAME, NAMESPACE, Application, ApplicationState, get_state
+from autostack.stack.credentials import NAMESPACE as WORKLOADS
 from autostack.stack.errors import StepError
 from autostack.stack.ingress import Ingress
 from autostack.stack.status import list_workloads
@@ -20,15 +22,31 @@ Say = Callable[[str], None]
 _LOOK_S, _LOOK_ANYWAY_S = 0.1, 0.5
 
 
-async def first_result(ingress: Ingress, *, within_s: float) -> str:
-    """The first stored result that the pages show, as `expression = result`."""
+async def first_result(client: AsyncClient, ingress: Ingress, *, within_s: float) -> str:
+    """The newest stored result that the pages show, as `expression = result`, once a worker of this cluster
+    has made it: another system may answer at the ingress's port.
+    """
+    stranger = ""
 
     async def look() -> str | None:
+        nonlocal stranger
         found = await ingress.json("results", "/api/v1/results", limit="1")
-        rows = (found or {}).get("results") or []
-        return f"{rows[0]['expression']} = {rows[0]['result']}" if rows else None
+        for row in (found or {}).get("results") or []:
+            if row["worker"] in await _workers(client):
+                return f"{row['expression']} = {row['result']}"
+            stranger = row["worker"]
+        return None
 
-    return await _until(look, within_s, "first result", lambda: "no problem was solved, stored and shown")
+    def cause() -> str:
+        foreign = f"; {ingress.url} shows results of {stranger!r}, no pod of this cluster" if stranger else ""
+        return f"no problem was solved, stored and shown{foreign}"
+
+    return await _until(look, within_s, "first result", cause)
+
+
+async def _workers(client: AsyncClient) -> set[str]:
+    found = client.list(Pod, namespace=WORKLOADS, labels={"app.kubernetes.io/name": "worker-node"})
+    return {pod.metadata.name async for pod in found if pod.metadata and pod.metadata.name}
 
 
 async def synced(client: AsyncClient, say: Say, *, within_s: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,22 @@ def test_an_expected_failure_is_one_line_and_a_documented_code(
     assert words in done.stderr
     assert done.stderr.startswith("autostack: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_up_refuses_a_port_that_another_program_has_before_it_makes_anything(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        other = tmp_path / "clusters" / "other"
+        other.mkdir(parents=True)
+        (other / "ingress-url").write_text(f"http://127.0.0.1:{port}\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "autostack", "up", "--port", str(port), "--no-remote"],
+            env=_environment(tmp_path), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"autostack: port {port} of 127.0.0.1 is taken by cluster 'other'; name a free one with --port\n"
+    )
+    assert [one.name for one in (tmp_path / "clusters").iterdir()] == ["other"]
