@@ -41,7 +41,11 @@ async def first_result(client: AsyncClient, ingress: Ingress, *, within_s: float
         foreign = f"; {ingress.url} shows results of {stranger!r}, no pod of this cluster" if stranger else ""
         return f"no problem was solved, stored and shown{foreign}"
 
-    return await _until(look, within_s, "first result", cause)
+    return await _until(look, within_s, "first result", cause, log=_log("auto-stack", "worker-node"))
+
+
+def _log(namespace: str, deployment: str) -> str:
+    return f"`autostack kubectl -n {namespace} logs deploy/{deployment}`"
 
 
 async def _workers(client: AsyncClient) -> set[str]:
@@ -83,6 +87,7 @@ async def synced(client: AsyncClient, say: Say, *, within_s: float) -> str:
             within_s,
             "sync",
             lambda: f"the Application is not synced and ready ({last[:300]})",
+            log=_log("argocd", "autostack-gitops"),
             changed=changed,
             look_s=_LOOK_ANYWAY_S,
         )
@@ -110,6 +115,7 @@ async def _until(
     step: str,
     cause: Callable[[], str],
     *,
+    log: str,
     changed: asyncio.Event | None = None,
     look_s: float = _LOOK_S,
 ) -> str:
@@ -126,5 +132,6 @@ async def _until(
     raise StepError(
         step,
         f"{cause()} within {within_s:g} s",
+        log=log,
         remedy="`autostack status` and `autostack kubectl get pods -A` show what is wrong",
     )

@@ -56,7 +56,13 @@ async def test_a_result_counts_when_a_worker_of_this_cluster_made_it(
     row, ingress = shown
     async with AsyncClient(KubeConfig.from_file(str(cluster.kubeconfig)), trust_env=False) as client:
         row["worker"] = "worker-node-theirs"
-        with pytest.raises(StepError, match="shows results of 'worker-node-theirs', no pod of this cluster"):
+        with pytest.raises(StepError) as failed:
             await first_result(client, ingress, within_s=0.3)
+        told = str(failed.value)
+        assert told.startswith("first result: no problem was solved, stored and shown")
+        assert "shows results of 'worker-node-theirs', no pod of this cluster within 0.3 s" in told
+        assert (
+            "the log is `autostack kubectl -n auto-stack logs deploy/worker-node`; `autostack status`" in told
+        )
         row["worker"] = "worker-node-ours"
         assert await first_result(client, ingress, within_s=10) == "1+1 = 2"
