@@ -1,11 +1,13 @@
 """The pocket cluster's error tree, and Kubernetes' Status for each way in which a call can fail.
 
 PocketError
-└── ApiError            a Kubernetes Status: code, reason, message, details
+└── ApiError                a Kubernetes Status: code, reason, message, details
+    └── UndecodableError    a body that its kind cannot hold
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +39,19 @@ class ApiError(PocketError):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
-            "details": self.details,
+            **({"reason": self.reason} if self.reason else {}),
+            **({"details": self.details} if self.details else {}),
             "code": self.code,
         }
+
+
+class UndecodableError(ApiError):
+    """400: a body that its kind cannot hold; `why` is what is wrong with it."""
+
+    def __init__(self, kind: str, version: str, why: str) -> None:
+        message = f'{kind} in version "{version}" cannot be handled as a {kind}: {why}'
+        super().__init__(400, "BadRequest", message)
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,7 @@ CAUSE_REASONS = {
     "Unsupported value": "FieldValueNotSupported",
     "Duplicate value": "FieldValueDuplicate",
     "Forbidden": "FieldValueForbidden",
+    "Not found": "FieldValueNotFound",
     "Too long": "FieldValueTooLong",
 }
 
@@ -93,7 +105,7 @@ class FieldError:
     def message(self) -> str:
         """`Invalid value: -1: must be greater than or equal to 0`."""
         shown = self.problem
-        if self.problem in ("Invalid value", "Unsupported value", "Duplicate value"):
+        if self.problem in ("Invalid value", "Unsupported value", "Duplicate value", "Not found"):
             text = _shown(self.value)
             shown = f"{shown}: {text}"
         return f"{shown}: {self.detail}" if self.detail else shown
@@ -104,7 +116,7 @@ class FieldError:
 
 
 def _shown(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else "null" if value is None else str(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     return text if len(text) <= VALUE_LIMIT else text[:VALUE_LIMIT] + "…"
 
 
@@ -132,6 +144,11 @@ def not_found(target: Target) -> ApiError:
 def no_such_path() -> ApiError:
     """404: no such kind or path."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
+def wrong_option(options: str, field: str, detail: str, problem: str, value: Any = None) -> ApiError:
+    """422: a query parameter or an option of the request, not the object, is wrong."""
+    return invalid(Target("", "meta.k8s.io", options), [FieldError(field, detail, problem, value)])
 
 
 def method_not_allowed(verb: str) -> ApiError:

@@ -173,6 +173,8 @@ def admit_job(core: Core, call: Call, job: Object) -> None:  # noqa: ARG001 - al
     own = {"controller-uid": uid, "job-name": job["metadata"]["name"]}
     labels.update({**own, **{f"batch.kubernetes.io/{key}": value for key, value in own.items()}})
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+    if not job["metadata"].get("labels"):
+        job["metadata"]["labels"] = dict(labels)
 
 
 def admit_namespace(core: Core, call: Call, namespace: Object) -> None:  # noqa: ARG001 - all admissions
@@ -248,6 +250,7 @@ ON_CREATE: dict[str, Admit] = {
     "secrets": admit_secret,
 }
 ON_UPDATE: dict[str, Admit] = {
+    "namespaces": admit_namespace,
     "persistentvolumeclaims": admit_grown_claim,
     "services": admit_service,
     "networkpolicies.networking.k8s.io": admit_policy,

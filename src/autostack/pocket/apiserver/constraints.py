@@ -22,7 +22,7 @@ TAINTS = ("NoExecute", "NoSchedule", "PreferNoSchedule")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
     CORE + "PodSpec": {
-        "restartPolicy": ("Always", "Never", "OnFailure"),
+        "restartPolicy": ("Always", "OnFailure", "Never"),
         "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
     },
     CORE + "Container": {
@@ -37,7 +37,7 @@ ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
         "ipFamilyPolicy": ("PreferDualStack", "RequireDualStack", "SingleStack"),
     },
     CORE + "ServicePort": {"protocol": PROTOCOLS},
-    CORE + "Toleration": {"operator": ("", "Equal", "Exists"), "effect": ("", *TAINTS)},
+    CORE + "Toleration": {"operator": ("Equal", "Exists"), "effect": ("", *TAINTS)},
     CORE + "Taint": {"effect": TAINTS},
     CORE + "NodeSelectorRequirement": {"operator": ("DoesNotExist", "Exists", "Gt", "In", "Lt", "NotIn")},
     CORE + "TopologySpreadConstraint": {"whenUnsatisfiable": ("DoNotSchedule", "ScheduleAnyway")},
@@ -48,7 +48,7 @@ ENUMS: dict[str, dict[str, tuple[str, ...]]] = {
     APPS + "DaemonSetUpdateStrategy": {"type": ("OnDelete", "RollingUpdate")},
     APPS + "StatefulSetSpec": {"podManagementPolicy": ("OrderedReady", "Parallel")},
     BATCH + "CronJobSpec": {"concurrencyPolicy": ("Allow", "Forbid", "Replace")},
-    BATCH + "JobSpec": {"completionMode": ("Indexed", "NonIndexed")},
+    BATCH + "JobSpec": {"completionMode": ("NonIndexed", "Indexed")},
     BATCH + "PodFailurePolicyRule": {"action": ("Count", "FailJob", "Ignore")},
     BATCH + "PodFailurePolicyOnExitCodesRequirement": {"operator": ("In", "NotIn")},
     "io.k8s.api.networking.v1.HTTPIngressPath": {"pathType": ("Exact", "ImplementationSpecific", "Prefix")},
@@ -74,17 +74,17 @@ PORT = (1, 65535)
 COUNT = (0, 2**31 - 1)
 POSITIVE = (1, 2**31 - 1)
 RANGES: dict[str, dict[str, tuple[int, int]]] = {
-    CORE + "PodSpec": {"terminationGracePeriodSeconds": (0, 2**63 - 1), "activeDeadlineSeconds": POSITIVE},
-    CORE + "ContainerPort": {"containerPort": PORT, "hostPort": (0, 65535)},
+    CORE + "PodSpec": {"activeDeadlineSeconds": POSITIVE},
+    CORE + "ContainerPort": {"containerPort": (0, 65535), "hostPort": (0, 65535)},
     CORE + "ServicePort": {"port": PORT},
     CORE + "HTTPGetAction": {"port": PORT},
     CORE + "TCPSocketAction": {"port": PORT},
     CORE + "Probe": {
         "initialDelaySeconds": COUNT,
-        "periodSeconds": POSITIVE,
-        "timeoutSeconds": POSITIVE,
-        "successThreshold": POSITIVE,
-        "failureThreshold": POSITIVE,
+        "periodSeconds": COUNT,
+        "timeoutSeconds": COUNT,
+        "successThreshold": COUNT,
+        "failureThreshold": COUNT,
     },
     CORE + "PodSecurityContext": {"runAsUser": COUNT, "runAsGroup": COUNT, "fsGroup": COUNT},
     CORE + "SecurityContext": {"runAsUser": COUNT, "runAsGroup": COUNT},
@@ -112,16 +112,18 @@ RANGES: dict[str, dict[str, tuple[int, int]]] = {
     },
     AUTOSCALING + "HPAScalingRules": {"stabilizationWindowSeconds": (0, 3600)},
     AUTOSCALING + "HPAScalingPolicy": {"value": POSITIVE, "periodSeconds": (1, 1800)},
-    AUTOSCALING + "HorizontalPodAutoscalerSpec": {"minReplicas": COUNT, "maxReplicas": POSITIVE},
+    AUTOSCALING + "HorizontalPodAutoscalerSpec": {"minReplicas": COUNT},
     "io.k8s.api.autoscaling.v1.ScaleSpec": {"replicas": COUNT},
 }
-FILLED: dict[str, tuple[str, ...]] = {
-    CORE + "PodSpec": ("containers",),
-    CORE + "Container": ("name", "image"),
-    CORE + "PersistentVolumeClaimSpec": ("accessModes",),
-    BATCH + "CronJobSpec": ("schedule",),
-    "io.k8s.api.rbac.v1.PolicyRule": ("verbs",),
-    "io.k8s.api.networking.v1.HTTPIngressRuleValue": ("paths",),
+# What must be there and not be empty, with what Kubernetes says of it.
+FILLED: dict[str, dict[str, str]] = {
+    CORE + "PodSpec": {"containers": ""},
+    CORE + "Container": {"name": "", "image": ""},
+    CORE + "ContainerPort": {"containerPort": ""},
+    CORE + "PersistentVolumeClaimSpec": {"accessModes": "at least 1 access mode is required"},
+    BATCH + "CronJobSpec": {"schedule": ""},
+    "io.k8s.api.rbac.v1.PolicyRule": {"verbs": "verbs must contain at least one value"},
+    "io.k8s.api.networking.v1.HTTPIngressRuleValue": {"paths": ""},
 }
 LOWER_BOUND = "must be greater than or equal to 0"
 
@@ -136,9 +138,9 @@ def errors(part: Part) -> Iterator[FieldError]:
             yield FieldError(prefix + name, f"supported values: {choices}", "Unsupported value", value)
     for name, bounds in RANGES.get(part.definition, {}).items():
         yield from _range_errors(prefix + name, part.value.get(name), bounds)
-    for name in FILLED.get(part.definition, ()):
+    for name, said in FILLED.get(part.definition, {}).items():
         if not part.value.get(name):
-            yield FieldError(prefix + name, "", "Required value")
+            yield FieldError(prefix + name, said, "Required value")
 
 
 def _range_errors(path: str, value: Any, bounds: tuple[int, int]) -> Iterator[FieldError]:
@@ -147,11 +149,5 @@ def _range_errors(path: str, value: Any, bounds: tuple[int, int]) -> Iterator[Fi
         return
     if low == 0 and value < 0:
         yield FieldError(path, LOWER_BOUND, value=value)
-    elif bounds == PORT or high == PORT[1]:
-        yield FieldError(path, f"must be between {low} and {high}, inclusive", value=value)
     else:
-        yield FieldError(
-            path,
-            f"must be greater than or equal to {low}" if value < low else f"must be at most {high}",
-            value=value,
-        )
+        yield FieldError(path, f"must be between {max(low, 1)} and {high}, inclusive", value=value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from autostack.pocket.apiserver.schemas import Schema, resolve
 from autostack.pocket.apiserver.schemas.walk import parts
+from autostack.pocket.quantities import MILLI, canonical
 
 Part = dict[str, Any]
 MODE = {"defaultMode": 420}
@@ -35,6 +36,34 @@ def volume_source(volume: Part) -> None:
     """A volume without a source is an emptyDir."""
     if len(volume) == 1 and "name" in volume:
         volume["emptyDir"] = {}
+
+
+def grace_period(spec: Part) -> None:
+    """A negative one is the shortest."""
+    if spec["terminationGracePeriodSeconds"] < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+
+
+def probe_numbers(probe: Part) -> None:
+    """Zero says nothing."""
+    for name, number in PROBE_NUMBERS.items():
+        probe[name] = probe.get(name) or number
+
+
+def whole_millis(resources: Part) -> None:
+    """Nothing is counted more finely than by the thousandth."""
+    for field in ("limits", "requests"):
+        for name, amount in resources.get(field, {}).items():
+            resources[field][name] = canonical(str(amount), MILLI)
+
+
+def born_status(status: Part) -> Callable[[Part], None]:
+    """What a status says before anybody looked."""
+
+    def fill(obj: Part) -> None:
+        obj.setdefault("status", _fresh(status))
+
+    return fill
 
 
 def rolling(max_surge: Any, max_unavailable: Any) -> Callable[[Part], None]:
@@ -92,11 +121,6 @@ def secret_data(secret: Part) -> None:
         secret.setdefault("data", {})[key] = base64.b64encode(str(text).encode()).decode()
 
 
-def claim_template(claim: Part) -> None:
-    """A claim waits until it is bound."""
-    claim.setdefault("status", {}).setdefault("phase", "Pending")
-
-
 CORE = "io.k8s.api.core.v1."
 APPS = "io.k8s.api.apps.v1."
 BATCH = "io.k8s.api.batch.v1."
@@ -116,10 +140,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "terminationMessagePolicy": "File",
     },
     CORE + "ContainerPort": {"protocol": "TCP"},
-    CORE + "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
     CORE + "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
     CORE + "GRPCAction": {"service": ""},
     CORE + "ObjectFieldSelector": {"apiVersion": "v1"},
+    CORE + "ResourceFieldSelector": {"divisor": "0"},
     CORE + "SecretVolumeSource": MODE,
     CORE + "ConfigMapVolumeSource": MODE,
     CORE + "DownwardAPIVolumeSource": MODE,
@@ -170,6 +194,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "io.k8s.api.networking.v1.NetworkPolicySpec": {
         "policyTypes": lambda spec: ["Ingress", *(["Egress"] if spec.get("egress") else [])],
     },
+    "io.k8s.api.networking.v1.NetworkPolicyPort": {"protocol": "TCP"},
+    "io.k8s.api.discovery.v1.Endpoint": {"conditions": {}},
     "io.k8s.api.discovery.v1.EndpointPort": {"name": "", "protocol": "TCP"},
     "io.k8s.api.storage.v1.StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
     "io.k8s.api.scheduling.v1.PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
@@ -178,10 +204,29 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "conversion": {"strategy": "None"},
     },
 }
+PROBE_NUMBERS = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+UNSCHEDULED = dict.fromkeys(
+    ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"), 0
+)
+UNDISRUPTED = dict.fromkeys(("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"), 0)
 FILLS: dict[str, tuple[Callable[[Part], None], ...]] = {
     CORE + "Volume": (volume_source,),
-    CORE + "PersistentVolumeClaim": (claim_template,),
+    CORE + "PodSpec": (grace_period,),
+    CORE + "Probe": (probe_numbers,),
+    CORE + "ResourceRequirements": (whole_millis,),
+    CORE + "VolumeResourceRequirements": (whole_millis,),
+    CORE + "PersistentVolumeClaim": (born_status({"phase": "Pending"}),),
+    CORE + "Service": (born_status({"loadBalancer": {}}),),
     CORE + "Secret": (secret_data,),
+    APPS + "Deployment": (born_status({}),),
+    APPS + "ReplicaSet": (born_status({"replicas": 0}),),
+    APPS + "StatefulSet": (born_status({"replicas": 0, "availableReplicas": 0}),),
+    APPS + "DaemonSet": (born_status(UNSCHEDULED),),
+    BATCH + "Job": (born_status({}),),
+    BATCH + "CronJob": (born_status({}),),
+    "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler": (born_status({"desiredReplicas": 0}),),
+    "io.k8s.api.networking.v1.Ingress": (born_status({"loadBalancer": {}}),),
+    "io.k8s.api.policy.v1.PodDisruptionBudget": (born_status(UNDISRUPTED),),
     APPS + "DeploymentStrategy": (rolling("25%", "25%"),),
     APPS + "DaemonSetUpdateStrategy": (rolling(0, 1),),
     APPS + "StatefulSetUpdateStrategy": (stateful_strategy,),
@@ -190,7 +235,7 @@ FILLS: dict[str, tuple[Callable[[Part], None], ...]] = {
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (hpa_metrics,),
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionNames": (crd_names,),
 }
-STRUCTS = ("spec", "template", "jobTemplate")
+STRUCTS = ("metadata", "spec", "template", "jobTemplate")
 # Parts that a default brings into being must be filled in as well: their parent names the definition.
 BORN_EMPTY = {
     APPS + "DeploymentSpec": ("strategy", APPS + "DeploymentStrategy"),
@@ -231,6 +276,8 @@ def fill(obj: dict[str, Any], schema: Schema, name: str = "") -> None:
     """Write all defaults into the object, in place."""
     bear_structs(obj, schema)
     for part in parts(obj, schema, name=name):
+        if part.path == "spec.jobTemplate.spec":
+            continue  # it becomes a Job, and gets a Job's defaults then
         if part.definition in DEFAULTS or part.definition in FILLS:
             fill_part(part.definition, part.value)
     if obj.get("kind") == "Pod" and isinstance(obj.get("spec"), dict):

@@ -12,7 +12,7 @@ FIXED: dict[str, tuple[str, ...]] = {
     "deployments.apps": ("spec.selector",),
     "replicasets.apps": ("spec.selector",),
     "daemonsets.apps": ("spec.selector",),
-    "jobs.batch": ("spec.selector", "spec.template", "spec.completionMode"),
+    "jobs.batch": ("spec.selector", "spec.completionMode"),
     "secrets": ("type",),
     "ingressclasses.networking.k8s.io": ("spec.controller",),
     "rolebindings.rbac.authorization.k8s.io": ("roleRef",),
@@ -57,7 +57,8 @@ def errors(storage: str, new: Object, old: Object) -> Iterator[FieldError]:
     for path in FIXED.get(storage, ()):
         value = _at(new, path)
         if value != _at(old, path):
-            yield FieldError(path, "field is immutable", value=value)
+            said = "cannot change roleRef" if path == "roleRef" else "field is immutable"
+            yield FieldError(path, said, value=value)
     if storage in MUTABLE:
         allowed, message = MUTABLE[storage]
         if _without(new.get("spec"), allowed) != _without(old.get("spec"), allowed):
@@ -66,6 +67,10 @@ def errors(storage: str, new: Object, old: Object) -> Iterator[FieldError]:
         for field in ("data", "binaryData", "immutable"):
             if new.get(field) != old.get(field):
                 yield FieldError(field, "field is immutable when `immutable` is set", "Forbidden")
+    if storage == "jobs.batch":
+        yield from _job_errors(new.get("spec", {}), old.get("spec", {}))
+    if storage == "pods":
+        yield from _deadline_errors(new.get("spec", {}), old.get("spec", {}))
     if storage == "services":
         yield from _service_errors(new.get("spec", {}), old.get("spec", {}))
 
@@ -82,6 +87,26 @@ def finalizer_errors(new: Object, old: Object) -> Iterator[FieldError]:
             f"found new finalizers []string{{{listed}}}",
             "Forbidden",
         )
+
+
+def _job_errors(new: Object, old: Object) -> Iterator[FieldError]:
+    """An indexed Job may be made wider or narrower as a whole, and nothing else may change."""
+    is_elastic = new.get("completionMode") == "Indexed" and new.get("completions") == new.get("parallelism")
+    if new.get("completions") != old.get("completions") and not is_elastic:
+        yield FieldError("spec.completions", "field is immutable", value=new.get("completions"))
+    if new.get("template") != old.get("template"):
+        yield FieldError("spec.template", "field is immutable", value=new.get("template"))
+
+
+def _deadline_errors(new: Object, old: Object) -> Iterator[FieldError]:
+    before, after = old.get("activeDeadlineSeconds"), new.get("activeDeadlineSeconds")
+    if before is not None and (after is None or after > before):
+        said = (
+            "must be less than or equal to previous value"
+            if after
+            else "must not update from a positive integer to nil value"
+        )
+        yield FieldError("spec.activeDeadlineSeconds", said, value=after)
 
 
 def _service_errors(new: Object, old: Object) -> Iterator[FieldError]:

@@ -160,6 +160,7 @@ def _stored(row: list[str]) -> Kind:
         version,
         kind,
         plural,
+        verbs=tuple(verb for verb in STORED_VERBS if (plural, verb) != ("namespaces", "deletecollection")),
         namespaced=scope == "ns",
         singular=SINGULARS.get(plural, kind.lower()),
         short_names=_names(short),

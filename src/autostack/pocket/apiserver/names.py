@@ -31,6 +31,23 @@ SUBDOMAIN_RULE = (
 )
 
 
+CONFIG_KEY_RULE = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+    "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
+QUALIFIED_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+LABEL_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+NAME_LIMIT = 63
+
+
 def is_label(text: Any) -> bool:
     """RFC 1123 label, at most 63 characters."""
     return isinstance(text, str) and len(text) <= 63 and LABEL.match(text) is not None
@@ -70,15 +87,20 @@ def label_errors(labels: Any, path: str) -> Iterator[FieldError]:
     """What is wrong with a map of labels."""
     for key, value in (labels or {}).items():
         if not is_qualified(key):
-            yield FieldError(path, "name part must consist of alphanumeric characters, '-', '_' or "
-                                   "'.', with an "
-                             "optional DNS subdomain prefix and '/' (e.g. "
-                             "'example.com/MyName')", value=key)  # fmt: skip
+            yield _key_error(path, key)
         if not is_label_value(value):
-            yield FieldError(path, "a valid label must be an empty string or consist of alphanumeric "
-                                   "characters, "
-                             "'-', '_' or '.', and must start and end with an alphanumeric character "
-                             "and be no more than 63 characters", value=value)  # fmt: skip
+            too_long = isinstance(value, str) and len(value) > NAME_LIMIT
+            said = f"must be no more than {NAME_LIMIT} bytes" if too_long else LABEL_VALUE_RULE
+            yield FieldError(path, said, value=value)
+
+
+def _key_error(path: str, key: Any) -> FieldError:
+    prefix, slash, name = str(key).rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return FieldError(path, f"prefix part {SUBDOMAIN_RULE}", value=key)
+    too_long = len(name) > NAME_LIMIT
+    said = f"name part must be no more than {NAME_LIMIT} bytes" if too_long else QUALIFIED_RULE
+    return FieldError(path, said, value=key)
 
 
 def metadata_errors(kind: Kind, metadata: dict[str, Any]) -> Iterator[FieldError]:
@@ -88,11 +110,7 @@ def metadata_errors(kind: Kind, metadata: dict[str, Any]) -> Iterator[FieldError
     annotations = metadata.get("annotations") or {}
     for key in annotations:
         if not is_qualified(str(key).lower()):
-            yield FieldError(
-                "metadata.annotations",
-                "name part must consist of alphanumeric characters, '-', '_' or '.'",
-                value=key,
-            )
+            yield _key_error("metadata.annotations", key)
     size = sum(len(str(key).encode()) + len(str(value).encode()) for key, value in annotations.items())
     if size > ANNOTATIONS_BYTES:
         yield FieldError(

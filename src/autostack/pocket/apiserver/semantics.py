@@ -7,104 +7,26 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from autostack.pocket.apiserver.names import is_label, label_errors
+from autostack.pocket.apiserver import pod_semantics
+from autostack.pocket.apiserver.names import CONFIG_KEY_RULE, label_errors
+from autostack.pocket.apiserver.pod_semantics import duplicates, mounts
 from autostack.pocket.apiserver.schemas.walk import Part
 from autostack.pocket.apiserver.selectors import from_label_selector
 from autostack.pocket.errors import FieldError
+from autostack.pocket.quantities import quantity
 
 Check = Callable[[dict[str, Any], str], Iterator[FieldError]]
-QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(m|k|M|G|T|P|E|n|u|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?\Z")
 SECRET_KEYS = {
     "kubernetes.io/tls": ("tls.crt", "tls.key"),
     "kubernetes.io/dockercfg": (".dockercfg",),
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+CRON_FIELDS = 5
+MOST_PERCENT, LAST_PORT = 100, 65535
 INDEXES = re.compile(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*\Z", re.ASCII)
 CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}\Z")
-
-
-def pod_spec(spec: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Names of volumes and of containers are unique."""
-    yield from _duplicates(spec.get("volumes", []), f"{path}.volumes")
-    seen: set[Any] = set()
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field, [])):
-            if container.get("name") in seen:
-                yield FieldError(
-                    f"{path}.{field}[{index}].name", "", "Duplicate value", container.get("name")
-                )
-            seen.add(container.get("name"))
-            if field == "containers" and "restartPolicy" in container:
-                yield FieldError(
-                    f"{path}.{field}[{index}].restartPolicy",
-                    "may not be set for non-init containers",
-                    "Forbidden",
-                )
-
-
-def mounts(owner: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Mounts name a volume of their pod. A StatefulSet's may name a claim template: judged in its pods."""
-    if "template" in owner:
-        spec, at = owner["template"].get("spec", {}), f"{path}.template.spec"
-    else:
-        spec, at = owner.get("spec", {}), "spec"
-    volumes = {volume.get("name") for volume in spec.get("volumes", [])}
-    for field in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(field, [])):
-            for number, mount in enumerate(container.get("volumeMounts", [])):
-                if mount.get("name") not in volumes:
-                    where = f"{at}.{field}[{index}].volumeMounts[{number}].name"
-                    yield FieldError(where, "", "Invalid value", mount.get("name"))
-
-
-def _duplicates(items: list[dict[str, Any]], path: str) -> Iterator[FieldError]:
-    seen: set[Any] = set()
-    for index, item in enumerate(items):
-        if item.get("name") in seen:
-            yield FieldError(f"{path}[{index}].name", "", "Duplicate value", item.get("name"))
-        seen.add(item.get("name"))
-
-
-def container(value: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Name, requests within limits, and quantities that can be read."""
-    if value.get("name") and not is_label(value["name"]):
-        yield FieldError(f"{path}.name", "a lowercase RFC 1123 label must consist of lower case alphanumeric "
-                         "characters or '-', and must start and end with an alphanumeric "
-                         "character", value=value["name"])  # fmt: skip
-    yield from _duplicates([port for port in value.get("ports", []) if port.get("name")], f"{path}.ports")
-    for index, variable in enumerate(value.get("env", [])):
-        if not variable.get("name"):
-            yield FieldError(f"{path}.env[{index}].name", "", "Required value")
-        if variable.get("value") and variable.get("valueFrom"):
-            yield FieldError(
-                f"{path}.env[{index}].valueFrom", "may not be specified when `value` is not empty", value=""
-            )
-
-
-def resources(value: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Quantities are quantities."""
-    for field in ("limits", "requests"):
-        for name, quantity in value.get(field, {}).items():
-            yield from _quantity(quantity, f"{path}.{field}[{name}]")
-
-
-def _quantity(value: Any, path: str) -> Iterator[FieldError]:
-    if not QUANTITY.match(str(value)):
-        yield FieldError(
-            path,
-            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-            value=value,
-        )
-
-
-def probe(value: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """Exactly one handler."""
-    given = [name for name in ("exec", "grpc", "httpGet", "tcpSocket") if name in value]
-    if not given:
-        yield FieldError(path, "must specify a handler type", "Required value")
-    for name in given[1:]:
-        yield FieldError(f"{path}.{name}", "may not specify more than 1 handler type", "Forbidden")
 
 
 def workload(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -155,11 +77,34 @@ def strategy(value: dict[str, Any], path: str) -> Iterator[FieldError]:
         )
     for field in ("maxSurge", "maxUnavailable"):
         number = (rolling or {}).get(field)
+        if field == "maxUnavailable" and isinstance(number, str) and _percent(number) > MOST_PERCENT:
+            yield FieldError(f"{path}.rollingUpdate.{field}", "must not be greater than 100%", value=number)
         if isinstance(number, str) and not re.match(r"\d+%\Z", number):
             yield FieldError(f"{path}.rollingUpdate.{field}", "a valid percent string must be a "
                                                               "numeric string "
                              "followed by an ending '%' (e.g. '1%',  or '93%', regex used for "
                              "validation is '[0-9]+%')", value=number)  # fmt: skip
+
+
+def _percent(text: str) -> int:
+    return int(text[:-1]) if re.match(r"\d{1,9}%\Z", text) else 0
+
+
+def progress(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """A rollout has more time than its pods must stand."""
+    deadline = value.get("progressDeadlineSeconds")
+    if isinstance(deadline, int) and deadline <= value.get("minReadySeconds", 0):
+        yield FieldError(
+            f"{path}.progressDeadlineSeconds", "must be greater than minReadySeconds", value=deadline
+        )
+
+
+def daemon_strategy(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """A rollout has to be able to begin somewhere."""
+    rolling = value.get("rollingUpdate")
+    if rolling and _zero(rolling.get("maxSurge", 0)) and _zero(rolling.get("maxUnavailable")):
+        at = f"{path}.rollingUpdate.maxUnavailable"
+        yield FieldError(at, "cannot be 0 when maxSurge is 0", "Required value")
 
 
 def _zero(number: Any) -> bool:
@@ -169,13 +114,11 @@ def _zero(number: Any) -> bool:
 def job(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """A job's pods do not restart always."""
     policy = value.get("template", {}).get("spec", {}).get("restartPolicy")
-    if policy not in ("Never", "OnFailure"):
-        yield FieldError(
-            f"{path}.template.spec.restartPolicy",
-            'supported values: "OnFailure", "Never"',
-            "Unsupported value",
-            policy or "",
-        )
+    at = f"{path}.template.spec.restartPolicy"
+    if policy == "Always":  # also the default, so most likely forgotten
+        yield FieldError(at, 'valid values: "OnFailure", "Never"', "Required value")
+    elif policy not in ("Never", "OnFailure"):
+        yield FieldError(at, 'supported values: "OnFailure", "Never"', "Unsupported value", policy or "")
 
 
 def job_policies(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -218,7 +161,11 @@ def service(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     for index, port in enumerate(ports):
         if len(ports) > 1 and not port.get("name"):
             yield FieldError(f"{path}.ports[{index}].name", "", "Required value")
-    yield from _duplicates([port for port in ports if port.get("name")], f"{path}.ports")
+        target = port.get("targetPort")
+        if isinstance(target, int) and not 1 <= target <= LAST_PORT:
+            at = f"{path}.ports[{index}].targetPort"
+            yield FieldError(at, f"must be between 1 and {LAST_PORT}, inclusive", value=target)
+    yield from duplicates([port for port in ports if port.get("name")], f"{path}.ports")
     if value.get("ipFamilyPolicy") == "RequireDualStack" or "IPv6" in value.get("ipFamilies", ()):
         yield FieldError(f"{path}.ipFamilies", "this cluster has IPv4 only", value="IPv6")
     address = value.get("clusterIP")
@@ -249,9 +196,11 @@ def keys(value: dict[str, Any], path: str) -> Iterator[FieldError]:
             if not CONFIG_KEY.match(key) or key in (".", ".."):
                 yield FieldError(
                     f"{prefix}{field}[{key}]",
-                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+                    CONFIG_KEY_RULE,
                     value=key,
                 )
+    for key in value.get("data", {}).keys() & value.get("binaryData", {}).keys():
+        yield FieldError(f"{prefix}data[{key}]", "duplicate of key present in binaryData", value=key)
     if size > 1024 * 1024 * (4 / 3 if "type" in value else 1):
         yield FieldError(f"{prefix}data", "must have at most 1048576 bytes", "Too long")
 
@@ -269,30 +218,83 @@ def resource_metric(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     if "averageUtilization" not in target and "averageValue" not in target:
         yield FieldError(
             f"{path}.target.averageUtilization",
-            "must specify either a target raw value or a target utilization",
+            "must set either a target raw value or a target utilization",
             "Required value",
         )
-    if "averageValue" in target:
-        yield from _quantity(target["averageValue"], f"{path}.target.averageValue")
-
-
-def scaling_rules(value: dict[str, Any], path: str) -> Iterator[FieldError]:
-    """The tolerance is a quantity."""
-    if "tolerance" in value:
-        yield from _quantity(value["tolerance"], f"{path}.tolerance")
 
 
 def autoscaler(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """The upper bound is not below the lower one."""
     low, high = value.get("minReplicas", 1), value.get("maxReplicas")
-    if isinstance(high, int) and high < low:
+    sources = {metric.get("type") for metric in value.get("metrics", ())}
+    if low == 0 and not sources & {"Object", "External"}:
+        yield FieldError(f"{path}.minReplicas", "must be greater than or equal to 1", value=low)
+    if not high:
+        yield FieldError(f"{path}.maxReplicas", "must be set and greater than 0", "Required value")
+    if "/" not in str(value.get("scaleTargetRef", {}).get("apiVersion", "")):
+        at = f"{path}.scaleTargetRef.apiVersion"
+        yield FieldError(at, "apiVersion must specify API group",
+                         value=value.get("scaleTargetRef", {}).get("apiVersion", ""))  # fmt: skip
+    if high and isinstance(high, int) and high < low:
         yield FieldError(f"{path}.maxReplicas", "must be greater than or equal to `minReplicas`", value=high)
 
 
 def disruption_budget(value: dict[str, Any], path: str) -> Iterator[FieldError]:
     """One of the two bounds."""
     if "minAvailable" in value and "maxUnavailable" in value:
-        yield FieldError(path, "minAvailable and maxUnavailable cannot be both set", value="")
+        yield FieldError(path, "minAvailable and maxUnavailable cannot be both set", value=value)
+
+
+def ingress(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """It leads somewhere."""
+    if not value.get("rules") and not value.get("defaultBackend"):
+        yield FieldError(path, "either `defaultBackend` or `rules` must be specified")
+
+
+def ingress_path(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """A path begins at the root."""
+    text = str(value.get("path", ""))
+    if value.get("pathType") in ("Exact", "Prefix") and not text.startswith("/"):
+        yield FieldError(f"{path}.path", "must be an absolute path", value=text)
+
+
+def network_policy(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """The two directions there are."""
+    for index, direction in enumerate(value.get("policyTypes", ())):
+        if direction not in ("Ingress", "Egress"):
+            at = f"{path}.policyTypes[{index}]"
+            yield FieldError(at, 'supported values: "Ingress", "Egress"', "Unsupported value", direction)
+
+
+def ip_block(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """A range of addresses."""
+    try:
+        ipaddress.ip_network(value.get("cidr", ""), strict=False)
+    except ValueError:
+        at = f"{path}.cidr"
+        yield FieldError(
+            at, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)", value=value.get("cidr")
+        )
+
+
+def claim(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """It says how it is used, and how much it wants."""
+    for mode in value.get("accessModes", ()):
+        if mode not in ACCESS_MODES:
+            choices = ", ".join(f'"{choice}"' for choice in ACCESS_MODES)
+            yield FieldError(f"{path}.accessModes", f"supported values: {choices}", "Unsupported value", mode)
+    wanted = value.get("resources", {}).get("requests", {}).get("storage")
+    if wanted is None:
+        yield FieldError(f"{path}.resources[storage]", "", "Required value")
+    elif quantity(wanted) <= 0:
+        yield FieldError(f"{path}.resources[storage]", "must be greater than zero", value=wanted)
+
+
+def lease(value: dict[str, Any], path: str) -> Iterator[FieldError]:
+    """It lasts some time."""
+    duration = value.get("leaseDurationSeconds")
+    if isinstance(duration, int) and duration <= 0:
+        yield FieldError(f"{path}.leaseDurationSeconds", "must be greater than 0", value=duration)
 
 
 def cron(value: dict[str, Any], path: str) -> Iterator[FieldError]:
@@ -304,7 +306,11 @@ def cron(value: dict[str, Any], path: str) -> Iterator[FieldError]:
 
     schedule = str(value.get("schedule", ""))
     try:
-        if schedule and not schedule.startswith("@"):
+        if schedule and not schedule.startswith("@") and len(schedule.split()) != CRON_FIELDS:
+            shown = f"[{' '.join(schedule.split())}]"
+            said = f"expected exactly {CRON_FIELDS} fields, found {len(schedule.split())}: {shown}"
+            yield FieldError(f"{path}.schedule", said, value=schedule)
+        elif schedule and not schedule.startswith("@"):
             CronSim(schedule, datetime.now(UTC))
     except CronSimError as error:
         yield FieldError(f"{path}.schedule", str(error), value=schedule)
@@ -319,25 +325,26 @@ def cron(value: dict[str, Any], path: str) -> Iterator[FieldError]:
 CORE = "io.k8s.api.core.v1."
 APPS = "io.k8s.api.apps.v1."
 CHECKS: dict[str, tuple[Check, ...]] = {
-    CORE + "Pod": (mounts,),
-    CORE + "PodSpec": (pod_spec,),
-    CORE + "Container": (container,),
-    CORE + "ResourceRequirements": (resources,),
-    CORE + "VolumeResourceRequirements": (resources,),
-    CORE + "Probe": (probe,),
+    **pod_semantics.CHECKS,
     CORE + "PodTemplateSpec": (labelled,),
     CORE + "ServiceSpec": (service,),
     CORE + "ConfigMap": (keys,),
     CORE + "Secret": (keys, secret),
-    APPS + "DeploymentSpec": (workload, always_restarts, mounts),
+    APPS + "DeploymentSpec": (workload, always_restarts, progress, mounts),
     APPS + "ReplicaSetSpec": (workload, always_restarts, mounts),
     APPS + "StatefulSetSpec": (workload, always_restarts),
     APPS + "DaemonSetSpec": (workload, always_restarts, mounts),
     APPS + "DeploymentStrategy": (strategy,),
+    APPS + "DaemonSetUpdateStrategy": (daemon_strategy,),
+    CORE + "PersistentVolumeClaimSpec": (claim,),
+    "io.k8s.api.networking.v1.IngressSpec": (ingress,),
+    "io.k8s.api.networking.v1.HTTPIngressPath": (ingress_path,),
+    "io.k8s.api.networking.v1.NetworkPolicySpec": (network_policy,),
+    "io.k8s.api.networking.v1.IPBlock": (ip_block,),
+    "io.k8s.api.coordination.v1.LeaseSpec": (lease,),
     "io.k8s.api.batch.v1.JobSpec": (job, job_policies, mounts),
     "io.k8s.api.batch.v1.CronJobSpec": (cron,),
     "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerSpec": (autoscaler,),
-    "io.k8s.api.autoscaling.v2.HPAScalingRules": (scaling_rules,),
     "io.k8s.api.autoscaling.v2.ResourceMetricSource": (resource_metric,),
     "io.k8s.api.policy.v1.PodDisruptionBudgetSpec": (disruption_budget,),
 }

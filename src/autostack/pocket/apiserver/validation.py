@@ -14,7 +14,7 @@ from autostack.pocket.apiserver.extensions import structural
 from autostack.pocket.apiserver.registry import schema_of
 from autostack.pocket.apiserver.schemas.conform import Problems, conform
 from autostack.pocket.apiserver.schemas.walk import parts
-from autostack.pocket.errors import ApiError, FieldError, bad_request, invalid
+from autostack.pocket.errors import FieldError, UndecodableError, bad_request, invalid, wrong_option
 
 Object = dict[str, Any]
 # Required by the schema's letter, but Go's encoders leave them out or send null.
@@ -35,14 +35,10 @@ def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
         shown = "; ".join(problems.mistyped[:5])
         if call.kind.custom:
             raise invalid(call.target, [_mistyped_error(text) for text in problems.mistyped])
-        raise bad_request(
-            f"{call.kind.kind} in version {call.kind.version!r} cannot be handled as a "
-            f"{call.kind.kind}: json: {shown}"
-        )
+        raise UndecodableError(call.kind.kind, call.kind.version, shown)
     if problems.unknown and call.field_validation == "Strict":
         shown = ", ".join(f'unknown field "{path}"' for path in problems.unknown)
-        raise bad_request(f"{call.kind.kind} in version \"{call.kind.version}\" cannot be handled as a "
-                          f"{call.kind.kind}: strict decoding error: {shown}")  # fmt: skip
+        raise UndecodableError(call.kind.kind, call.kind.version, f"strict decoding error: {shown}")
     if call.field_validation == "Warn":
         call.warnings.extend(f'unknown field "{path}"' for path in problems.unknown)
     missing = [
@@ -81,7 +77,7 @@ def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]
             errors.extend(unimplemented.refusals(part))
             call.warnings.extend(unimplemented.warnings(part))
         if old is not None:
-            errors.extend(immutability.errors(call.kind.storage, new, old))
+            errors.extend(_changes(call, new, old))
     if old is not None:
         errors.extend(immutability.finalizer_errors(new, old))
     reported = {(error.field, error.problem): error for error in errors}
@@ -89,13 +85,21 @@ def check(call: Call, new: Object, old: Object | None, missing: list[FieldError]
         raise invalid(call.target, list(reported.values()))
 
 
+def _changes(call: Call, new: Object, old: Object) -> list[FieldError]:
+    """What must not change and does; what a version before this one wrote otherwise is no change."""
+    found = list(immutability.errors(call.kind.storage, new, old))
+    if found:
+        old = conform(old, schema_of(call.kind), Problems())
+        defaults.fill(old, schema_of(call.kind))
+        found = list(immutability.errors(call.kind.storage, new, old))
+    return found
+
+
 def check_options(call: Call) -> None:
     """Refuse query values that Kubernetes refuses."""
     if call.field_validation not in ("Ignore", "Strict", "Warn"):
-        raise ApiError(
-            422, "Invalid", f"fieldValidation: Unsupported value: {call.field_validation!r}: "
-                            "supported values: "
-            '"Ignore", "Strict", "Warn"'
-        )  # fmt: skip
+        said = 'supported values: "", "Ignore", "Strict", "Warn"'
+        options = {"create": "CreateOptions", "update": "UpdateOptions"}.get(call.verb, "PatchOptions")
+        raise wrong_option(options, "fieldValidation", said, "Unsupported value", call.field_validation)
     if len(call.field_manager) > 128:
         raise bad_request("fieldManager: Too long: may not be more than 128 bytes")

@@ -29,6 +29,8 @@ async def store_new(core: Core, call: Call, obj: Object) -> Object:
     validation.check_options(call)
     obj, missing = validation.decode(call, obj)
     metadata.claim_identity(call, obj)
+    if obj["metadata"].get("resourceVersion"):
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     metadata.leave_out_empty(obj)
     metadata.begin(call, obj)
     if call.kind.has_status:

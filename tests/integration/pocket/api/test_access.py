@@ -195,7 +195,7 @@ async def test_bad_input_ends_as_a_status(web: Web, pocket_https: HttpsCluster) 
         ("GET", "/api/v1/nonsense", None, 404, "NotFound"),
         ("GET", "/nonsense", None, 404, "NotFound"),
         ("PUT", maps, {}, 405, "MethodNotAllowed"),
-        ("DELETE", "/api/v1/namespaces/default/pods/p?propagationPolicy=Sideways", None, 400, "BadRequest"),
+        ("DELETE", "/api/v1/namespaces/default/pods/p?propagationPolicy=Sideways", None, 422, "Invalid"),
     ]
     for method, path, body, code, reason in cases:
         got, status = await web.call(method, path, token, body)

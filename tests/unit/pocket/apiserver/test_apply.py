@@ -42,8 +42,8 @@ async def test_agreement_is_shared_ownership_and_disagreement_a_conflict(pocket_
         await apply(pocket_api, stated(a="2"), "three")
     assert caught.value.code == 409
     assert {cause["message"] for cause in caught.value.details["causes"]} == {
-        'conflict with "one" using v1',
-        'conflict with "two" using v1',
+        'conflict with "one"',
+        'conflict with "two"',
     }
     assert [cause["field"] for cause in caught.value.details["causes"]] == [".data.a", ".data.a"]
     forced = await apply(pocket_api, stated(a="2"), "three", force=True)

@@ -25,10 +25,11 @@ from autostack.pocket.apiserver.verbs.deletecollection import delete_collection
 from autostack.pocket.apiserver.verbs.get import get
 from autostack.pocket.apiserver.verbs.list import Page, Selection, list_page
 from autostack.pocket.apiserver.verbs.patch import MEDIA_TYPES
-from autostack.pocket.errors import bad_request, no_such_path, unsupported_media_type
+from autostack.pocket.errors import bad_request, no_such_path, unsupported_media_type, wrong_option
 from autostack.pocket.store.entry import Entry
 
 Object = dict[str, Any]
+PROPAGATIONS = ("Foreground", "Background", "Orphan")
 # Kinds whose deletion answers with the object itself; the others answer with a Status.
 RETURN_DELETED = (
     "persistentvolumeclaims",
@@ -163,9 +164,14 @@ def delete_options(request: Request) -> DeleteOptions:
     grace = request.number("gracePeriodSeconds")
     grace = body.get("gracePeriodSeconds") if grace is None else grace
     propagation = body.get("propagationPolicy") or request.query.get("propagationPolicy") or ""
-    if propagation not in ("", "Background", "Foreground", "Orphan"):
-        raise bad_request(f"propagationPolicy must be Background, Foreground or Orphan, not {propagation!r}")
+    if propagation not in ("", *PROPAGATIONS):
+        choices = ", ".join(f'"{choice}"' for choice in (*PROPAGATIONS, "nil"))
+        said = f"supported values: {choices}"
+        raise wrong_option("DeleteOptions", "propagationPolicy", said, "Unsupported value", propagation)
     if body.get("orphanDependents") is True or request.query.get("orphanDependents") == "true":
+        if propagation:
+            said = "orphanDependents and deletionPropagation cannot be both set"
+            raise wrong_option("DeleteOptions", "propagationPolicy", said, "Invalid value", propagation)
         propagation = "Orphan"
     dry_run = body.get("dryRun") or []
     if dry_run not in ([], ["All"]):

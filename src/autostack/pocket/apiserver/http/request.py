@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from autostack.pocket.apiserver.call import ANONYMOUS, User
-from autostack.pocket.errors import ApiError, FieldError, Target, bad_request, invalid
+from autostack.pocket.errors import ApiError, bad_request, wrong_option
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -63,10 +63,9 @@ class Request:
         """Whether nothing shall be stored; raises 422 for a value other than All."""
         values = self.multi.get("dryRun", [])
         if any(value not in ("", "All") for value in values):
-            raise invalid(
-                Target("", "meta.k8s.io", "Options"),
-                [FieldError("dryRun", 'supported values: "All"', "Unsupported value", values)],
-            )
+            options = {"POST": "Create", "PUT": "Update", "PATCH": "Patch", "DELETE": "Delete"}
+            kind = f"{options.get(self.method, '')}Options"
+            raise wrong_option(kind, "dryRun", 'supported values: "All"', "Unsupported value", values)
         return "All" in values
 
     def field_manager(self) -> str:

@@ -29,7 +29,7 @@ from autostack.pocket.apiserver.patching.fieldsets import (
 )
 from autostack.pocket.apiserver.patching.managed_fields import entry_of, is_entry_of, tracked_part
 from autostack.pocket.apiserver.schemas import Schema, resolve
-from autostack.pocket.errors import ApiError, bad_request
+from autostack.pocket.errors import ApiError, bad_request, wrong_option
 
 Object = dict[str, Any]
 
@@ -37,12 +37,9 @@ Object = dict[str, Any]
 def apply(live: Object, applied: Object, schema: Schema, call: Call) -> Object:
     """The live object (`{}` when there is none) after the apply, managedFields included."""
     if not call.field_manager:
-        raise bad_request(
-            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for '
-            "apply patch"
-        )
+        raise wrong_option("PatchOptions", "fieldManager", "is required for apply patch", "Required value")
     if (applied.get("metadata") or {}).get("managedFields"):
-        raise bad_request("metadata.managedFields must be nil in an apply patch")
+        raise bad_request("metadata.managedFields must be nil")
     stated = fields_of(tracked_part(applied), schema)
     entries = list(live.get("metadata", {}).get("managedFields", []))
     own = next((entry for entry in entries if is_entry_of(entry, call, "Apply")), None)
@@ -89,18 +86,32 @@ def _differing(applied: Any, live: Any, schema: Schema) -> Fields:
 
 
 def _conflict(conflicts: list[tuple[Object, Fields]]) -> ApiError:
-    causes = []
+    fields_of_manager: dict[str, list[str]] = {}
     for entry, fields in conflicts:
-        for path in leaves(fields):
-            who = f'"{entry.get("manager")}"' + (
-                f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
-            )
-            message = f"conflict with {who} using {entry.get('apiVersion')}"
-            causes.append({"reason": "FieldManagerConflict", "message": message, "field": shown(path)})
-    fields_text = ", ".join(dict.fromkeys(cause["field"] for cause in causes))
-    managers = ", ".join(dict.fromkeys(cause["message"] for cause in causes))
-    count = f"Apply failed with {len(causes)} conflict{'s' if len(causes) > 1 else ''}"
-    return ApiError(409, "Conflict", f"{count}: {managers}: {fields_text}", {"causes": causes})
+        fields_of_manager.setdefault(_manager(entry), []).extend(shown(path) for path in leaves(fields))
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": field}
+        for who, paths in sorted(fields_of_manager.items())
+        for field in paths
+    ]
+    if len(causes) == 1:
+        text = f"1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        lines = []
+        for who, paths in sorted(fields_of_manager.items()):
+            lines += [f"conflicts with {who}:", *(f"- {field}" for field in paths)]
+        text = f"{len(causes)} conflicts: " + "\n".join(lines)
+    return ApiError(409, "Conflict", f"Apply failed with {text}", {"causes": causes})
+
+
+def _manager(entry: Object) -> str:
+    text = f'"{entry.get("manager")}"'
+    if entry.get("subresource"):
+        text += f' with subresource "{entry["subresource"]}"'
+    if entry.get("operation") == "Update":
+        text += f" using {entry.get('apiVersion')}"
+        text += f" at {entry['time']}" if entry.get("time") else ""
+    return text
 
 
 def merge(live: Any, applied: Any, schema: Schema) -> Any:

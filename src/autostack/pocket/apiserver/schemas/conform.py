@@ -7,12 +7,17 @@ are honoured in it.
 
 from __future__ import annotations
 
+import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from autostack.pocket.apiserver.schemas import Schema, resolve
+from autostack.pocket.quantities import canonical
 
+QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 MAX_DEPTH = 100
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]")
 MAX_PROBLEMS = 50
 
 
@@ -27,6 +32,7 @@ class Problems:
 
 def conform(value: Any, schema: Schema, problems: Problems, path: str = "", depth: int = 0) -> Any:
     """The value as the schema sees it; what it does not see is noted in `problems` and left out."""
+    is_quantity = schema.get("$ref") == QUANTITY
     schema = resolve(schema)
     if depth > MAX_DEPTH:
         problems.mistyped.append(f"{path}: nested deeper than {MAX_DEPTH} levels")
@@ -36,14 +42,16 @@ def conform(value: Any, schema: Schema, problems: Problems, path: str = "", dept
         if kind not in ("object", None):
             return _mistyped(value, schema, problems, path)
         return _object(value, schema, problems, path, depth)
-    if isinstance(value, list):
-        if kind not in ("array", None):
-            return _mistyped(value, schema, problems, path)
+    if isinstance(value, list) and kind in ("array", None):
         items = schema.get("items", {})
         return [
             conform(item, items, problems, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)
         ]
-    return value if _scalar_fits(value, schema) else _mistyped(value, schema, problems, path)
+    if not _scalar_fits(value, schema):
+        return _mistyped(value, schema, problems, path)
+    if schema.get("format") == "byte" and value:
+        _check_base64(value, problems)
+    return _quantity(value, problems) if is_quantity and value is not None else value
 
 
 def _object(
@@ -96,10 +104,25 @@ def _scalar_fits(value: Any, schema: Schema) -> bool:
     return isinstance(value, str) if kind == "string" else kind is None
 
 
+def _check_base64(text: str, problems: Problems) -> None:
+    try:
+        binascii.a2b_base64(text.replace("\n", "").replace("\r", ""), strict_mode=True)
+    except (binascii.Error, ValueError):
+        wrong = _NOT_BASE64.search(text)
+        problems.mistyped.append(f"illegal base64 data at input byte {wrong.start() if wrong else len(text)}")
+
+
+def _quantity(value: str | int | float, problems: Problems) -> str | None:
+    try:
+        return canonical(str(value))
+    except ValueError as error:
+        problems.mistyped.append(str(error))
+        return None
+
+
 def _mistyped(value: Any, schema: Schema, problems: Problems, path: str) -> None:
     names = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
     if len(problems.mistyped) < MAX_PROBLEMS:
         wanted = "string or integer" if schema.get("x-kubernetes-int-or-string") else schema.get("type")
-        problems.mistyped.append(
-            f"cannot unmarshal {names.get(type(value), 'null')} into field {path or 'body'} of type {wanted}"
-        )
+        given, field = names.get(type(value), "null"), path or "body"
+        problems.mistyped.append(f"json: cannot unmarshal {given} into field {field} of type {wanted}")

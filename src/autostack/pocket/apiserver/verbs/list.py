@@ -17,7 +17,7 @@ import msgspec
 from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.selectors import predicate
-from autostack.pocket.errors import ApiError, bad_request, gone
+from autostack.pocket.errors import ApiError, bad_request, gone, wrong_option
 from autostack.pocket.store.entry import Entry
 
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -54,6 +54,9 @@ def list_page(core: Core, call: Call, selection: Selection) -> Page:
     entries = core.store.entries(call.kind.storage, call.namespace or None)
     revision = str(core.store.revision)
     refuse_future(core, selection.resource_version)
+    if selection.match and not selection.resource_version:
+        said = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        raise wrong_option("ListOptions", "resourceVersionMatch", said, "Forbidden")
     if selection.proceed:
         revision, after = _decode(selection.proceed)
         if int(revision) < core.store.watchers.history.complete_since:

@@ -9,8 +9,17 @@ from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.patching import apply, json_patch, merge, strategic
 from autostack.pocket.apiserver.registry import schema_of
+from autostack.pocket.apiserver.schemas.conform import Problems, conform
 from autostack.pocket.apiserver.writing import rewrite, store_new
-from autostack.pocket.errors import bad_request, unsupported_media_type
+from autostack.pocket.errors import (
+    ApiError,
+    FieldError,
+    Target,
+    UndecodableError,
+    bad_request,
+    invalid,
+    unsupported_media_type,
+)
 
 Object = dict[str, Any]
 MEDIA_TYPES = {
@@ -28,7 +37,11 @@ async def patch(core: Core, call: Call, body: Any, patch_type: str) -> Object:
     if patch_type == "strategic" and call.kind.custom:
         raise unsupported_media_type("application/strategic-merge-patch+json", "application/json-patch+json,"
                                      "application/merge-patch+json,application/apply-patch+yaml")  # fmt: skip
-    return await rewrite(core, call, lambda present: patched(call, present, body, patch_type))
+    try:
+        return await rewrite(core, call, lambda present: patched(call, present, body, patch_type))
+    except UndecodableError as error:
+        shown = body if call.kind.storage != "secrets" else "<redacted>"
+        raise invalid(Target("", "", ""), [FieldError("patch", error.why, value=shown)]) from error
 
 
 def patched(call: Call, present: Object, body: Any, patch_type: str) -> Object:
@@ -66,6 +79,12 @@ async def _apply(core: Core, call: Call, body: Any) -> Object:
     schema = schema_of(call.kind)
     stated = {**body, "metadata": {**(body.get("metadata") or {})}}
     stated["metadata"].setdefault("name", call.name)
+    problems = Problems()
+    conform(stated, schema, problems)
+    if problems.unknown:
+        where = f"{call.namespace}/{call.name}; {call.kind.api_version}, Kind={call.kind.kind}"
+        shown = "\n".join(f".{field}: field not declared in schema" for field in problems.unknown)
+        raise ApiError(500, "", f"failed to create typed patch object ({where}): {shown}")
 
     def change(present: Object) -> Object:
         named = stated["metadata"].get("resourceVersion")

@@ -19,7 +19,11 @@ Object = dict[str, Any]
 async def update(core: Core, call: Call, obj: Object) -> Object:
     """The object as stored."""
     name = (obj.get("metadata") or {}).get("name") if isinstance(obj.get("metadata"), dict) else None
-    if name and name != call.name:
+    if not name:
+        raise bad_request(
+            f"the name of the object ({call.name} based on URL) was undeterminable: name must be provided"
+        )
+    if name != call.name:
         raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
 
     def replace(_: Object) -> Object:

@@ -17,7 +17,7 @@ from autostack.pocket.apiserver.call import Call
 from autostack.pocket.apiserver.core import Core
 from autostack.pocket.apiserver.selectors import Predicate, predicate
 from autostack.pocket.apiserver.verbs.list import refuse_future
-from autostack.pocket.errors import ApiError, FieldError, gone, invalid
+from autostack.pocket.errors import ApiError, gone, wrong_option
 from autostack.pocket.store.entry import Change, Entry, Event
 from autostack.pocket.store.errors import CompactedError
 from autostack.pocket.store.watching import Interest, Subscription
@@ -91,16 +91,8 @@ def open_watch(core: Core, call: Call, query: WatchQuery) -> Watch:
     combination.
     """
     if query.initial is not None and query.match != "NotOlderThan":
-        raise invalid(
-            call.target,
-            [
-                FieldError(
-                    "resourceVersionMatch",
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                    "Forbidden",
-                )
-            ],
-        )
+        said = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        raise wrong_option("ListOptions", "resourceVersionMatch", said, "Forbidden")
     refuse_future(core, query.resource_version)
     kind = call.kind
     selected = predicate(query.label_selector, query.field_selector, kind.storage, kind.selectable)
