@@ -248,7 +248,7 @@ class Reconciler:
             wait_s = operation.retry_wait_s(state, retry, self._world.now())
             if wait_s:
                 if newer := self._newer_revision(state):
-                    return await self._finish(after, problems, FAILED, f"superseded by {newer}", final=True)
+                    return await self._supersede(after, problems, newer)
                 await self._write(after, problems)
                 return wait_s
             if wait_s == 0:
@@ -289,7 +289,7 @@ class Reconciler:
                 return await self._finish(after, problems, step.phase, step.message, final=False)
             newer = self._newer_revision(state)
             if newer and not any(task.hook and task.is_running for task in tasks):
-                return await self._finish(after, problems, FAILED, f"superseded by {newer}", final=True)
+                return await self._supersede(after, problems, newer)
             await self._write(after, problems)
             return None
 
@@ -332,11 +332,23 @@ class Reconciler:
         for task in tasks:
             await sync.delete(task)
 
+    async def _supersede(self, after: Object, problems: dict[str, str], newer: str) -> float | None:
+        """End the operation in favour of a newer commit: failed in Argo CD's words, and nobody's trouble."""
+        message, event = f"superseded by {newer}", "OperationSuperseded"
+        return await self._finish(after, problems, FAILED, message, final=True, event=event)
+
     async def _finish(
-        self, after: Object, problems: dict[str, str], phase: str, message: str, *, final: bool
+        self,
+        after: Object,
+        problems: dict[str, str],
+        phase: str,
+        message: str,
+        *,
+        final: bool,
+        event: str = "",
     ) -> float | None:
         """End the operation; unless that is `final`, a failure may be tried again as its retry
-        strategy says.
+        strategy says. `event` is the reason to tell when the end is no failure.
         """
         now, state = self._world.now(), after["operationState"]
         plan = parse_retry({"limit": 0} if final else state["operation"].get("retry") or {"limit": 0})
@@ -358,12 +370,14 @@ class Reconciler:
             )
             after = {**after, **compared}
         await self._write(after, problems, operation_field=None)
+        if phase == SUCCEEDED:
+            event = "OperationCompleted"
         await events.record(
             self._world.api,
             self._obj,
-            "OperationCompleted" if phase == SUCCEEDED else "OperationFailed",
+            event or "OperationFailed",
             f"Sync operation to {state['syncResult']['revision']} {phase.lower()}: {message}",
-            warning=phase != SUCCEEDED,
+            warning=not event,
         )
         return 0.0
 

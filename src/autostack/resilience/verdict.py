@@ -73,11 +73,11 @@ def judge(
 def _accounts(audited: AuditResult) -> tuple[Finding, ...]:
     return (
         _nothing_lost(audited),
-        Finding("nothing is there twice", not audited.duplicated, f"{audited.duplicated} duplicates"),
+        Finding("nothing is there twice", not audited.duplicated, f"{audited.duplicated:,} duplicates"),
         Finding(
             "every answer is right",
             not (audited.wrong or audited.unknown),
-            f"{audited.stored} checked, {audited.wrong} wrong, {audited.unknown} not judged",
+            f"{audited.stored:,} checked, {audited.wrong:,} wrong, {audited.unknown:,} not judged",
         ),
         Finding(
             "the ledger balances",
@@ -119,5 +119,5 @@ def _nothing_lost(audited: AuditResult) -> Finding:
     return Finding(
         "nothing acknowledged is lost",
         audited.acknowledged > 0 and not audited.missing,
-        f"{audited.acknowledged} acknowledged, {audited.missing} missing",
+        f"{audited.acknowledged:,} acknowledged, {audited.missing:,} missing",
     )

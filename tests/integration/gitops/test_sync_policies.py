@@ -106,6 +106,21 @@ async def test_a_newer_commit_supersedes_a_sync_that_waits(shared: Loop, tmp_pat
     assert [entry["revision"] for entry in status["history"]] == [second]
     assert first != second
 
+    async def told() -> set[str]:
+        found = await loop.cluster.ok(
+            "get", "events", "-n", "argocd", "-o", "jsonpath={.items[*].reason}",
+            "--field-selector", f"involvedObject.name={loop.name}",
+        )  # fmt: skip
+        return set(found.split())
+
+    # It is no failure that anybody would have to look at.
+    expected = {"OperationStarted", "OperationSuperseded", "OperationCompleted"}
+
+    async def is_told() -> bool:
+        return await told() == expected
+
+    await eventually(is_told, what="the Events of the sync")
+
 
 async def test_hooks_run_around_the_sync_and_one_for_its_failure(shared: Loop, tmp_path: Path) -> None:
     loop = shared.tenant(tmp_path, "hooks")
