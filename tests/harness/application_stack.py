@@ -87,9 +87,11 @@ class ApplicationStack:
         self._write_hosts()
 
     def start_sender(self, *, tps: float, **environment: str) -> Running:
-        """The sender, looking the workers up by their name."""
+        """The sender, looking the workers up by their name; so patient that a busy machine loses nothing."""
         self._write_hosts()
         settings = {
+            "DEADLINE_S": "120",
+            "MOST_IN_FLIGHT": "50000",
             "TARGET": f"http://{WORKERS}:{self.worker_port}",
             "TPS": str(tps),
             "LEDGER_DIR": str(self.ledger_dir),

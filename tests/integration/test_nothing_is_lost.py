@@ -117,7 +117,7 @@ async def test_a_worker_that_leaves_the_name_and_a_new_one_share_the_load(stack:
 async def test_a_database_restarted_under_load_loses_nothing(stack: ApplicationStack, how: str) -> None:
     stack.start_worker()
     stack.start_worker()
-    sender = stack.start_sender(tps=150, DEADLINE_S="30", **MIXED)
+    sender = stack.start_sender(tps=150, **MIXED)
     for _ in range(2):
         await wait_for_progress(sender, more=100)
         if how == "killed":

@@ -396,7 +396,8 @@ async def test_a_bad_annotation_of_the_guard_is_told(shared: Loop, tmp_path: Pat
     await loop.apply(app)
     await loop.status("Synced")
     message = await loop.condition("ReleaseGuardWarning")
-    assert message.startswith("annotation guard.autostack.dev/max-p95: 'fast' is not a duration")
+    assert message.startswith("annotation guard.autostack.dev/max-p95 (")
+    assert "'fast' is not a duration" in message
     assert message.endswith("its default 500ms holds")
     body = {"metadata": {"annotations": {"guard.autostack.dev/max-p95": None}}}
     await loop.api.merge(APPLICATIONS, loop.name, "argocd", body)

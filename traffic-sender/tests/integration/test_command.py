@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from harness.scripted_worker import Call, ScriptedWorker
+from harness.waiting import eventually
 from rich.console import Console
 from traffic_sender.engine import Engine, Plan
 from traffic_sender.problems import DEFAULT_WEIGHTS, Mix
@@ -96,11 +97,14 @@ async def test_the_view_shows_the_ledger(worker: ScriptedWorker) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
     drawing = asyncio.create_task(show(engine, console=console, title="a run"))
-    await engine.arrived.wait()
+
+    async def is_drawn() -> bool:
+        return "a run" in screen.getvalue()
+
+    await eventually(is_drawn, what="the view")
     await engine.stop(within_s=10)
     drawing.cancel()
     await asyncio.wait([drawing])
-    assert "a run" in screen.getvalue()
     assert "1 well, 0 ejected" in screen.getvalue()
 
 

@@ -23,7 +23,7 @@ from traffic_sender.problems import DEFAULT_WEIGHTS, Mix
 from traffic_sender.profiles import Constant
 from traffic_sender.target import parse_target
 
-PATIENT = Limits(deadline_s=120, attempt_timeout_s=60)
+PATIENT = Limits(deadline_s=120, attempt_timeout_s=60, most_in_flight=50_000)
 """On a machine that is busy with other tests nothing is given up, only later."""
 
 Workers = Callable[..., Awaitable[ScriptedWorker]]
