@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 VALUE_LIMIT = 200
+VALUE_IS_SHOWN = ("Duplicate value", "Invalid value", "Not found", "Too many", "Unsupported value")
 
 
 class PocketError(Exception):
@@ -88,6 +89,7 @@ CAUSE_REASONS = {
     "Forbidden": "FieldValueForbidden",
     "Not found": "FieldValueNotFound",
     "Too long": "FieldValueTooLong",
+    "Too many": "FieldValueTooMany",
 }
 
 
@@ -105,7 +107,7 @@ class FieldError:
     def message(self) -> str:
         """`Invalid value: -1: must be greater than or equal to 0`."""
         shown = self.problem
-        if self.problem in ("Invalid value", "Unsupported value", "Duplicate value", "Not found"):
+        if self.problem in VALUE_IS_SHOWN:
             text = _shown(self.value)
             shown = f"{shown}: {text}"
         return f"{shown}: {self.detail}" if self.detail else shown

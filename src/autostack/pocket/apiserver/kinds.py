@@ -26,6 +26,7 @@ group                     version kind                     plural               
 -                         v1      Event                    events                    ns    ev       -
 -                         v1      PersistentVolume         persistentvolumes         -     pv       s
 -                         v1      PersistentVolumeClaim    persistentvolumeclaims    ns    pvc      s
+-                         v1      ReplicationController    replicationcontrollers    ns    rc       a
 apps                      v1      Deployment               deployments               ns    deploy   asgc
 apps                      v1      ReplicaSet               replicasets               ns    rs       asgc
 apps                      v1      StatefulSet              statefulsets              ns    sts      asgc
@@ -64,6 +65,12 @@ metrics.k8s.io             v1beta1  PodMetrics                pods              
 """
 
 STORED_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+# Kinds without some of the verbs. Nobody runs ReplicationControllers, so none can be made; they are there to
+# be listed (empty), as `kubectl apply --prune` and others ask for them before they do anything.
+WITHOUT = {
+    "namespaces": ("deletecollection",),
+    "replicationcontrollers": ("create", "patch", "update"),
+}
 SINGULARS = {"endpoints": "endpoints", "nodes": "node"}
 
 
@@ -160,7 +167,7 @@ def _stored(row: list[str]) -> Kind:
         version,
         kind,
         plural,
-        verbs=tuple(verb for verb in STORED_VERBS if (plural, verb) != ("namespaces", "deletecollection")),
+        verbs=tuple(verb for verb in STORED_VERBS if verb not in WITHOUT.get(plural, ())),
         namespaced=scope == "ns",
         singular=SINGULARS.get(plural, kind.lower()),
         short_names=_names(short),

@@ -28,13 +28,11 @@ RULED = frozenset[str]().union(
 
 def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
     """The object as its schema knows it, and the required fields that it lacks; raises 400."""
-    problems = Problems()
+    problems = Problems(keep_mistyped=call.kind.custom, drop_empty=not call.kind.custom)
     named = {"apiVersion": call.kind.api_version, "kind": call.kind.kind, **obj}
     decoded: Object = conform(named, schema_of(call.kind), problems)
     if problems.mistyped:
         shown = "; ".join(problems.mistyped[:5])
-        if call.kind.custom:
-            raise invalid(call.target, [_mistyped_error(text) for text in problems.mistyped])
         raise UndecodableError(call.kind.kind, call.kind.version, shown)
     if problems.unknown and call.field_validation == "Strict":
         shown = ", ".join(f'unknown field "{path}"' for path in problems.unknown)
@@ -47,11 +45,6 @@ def decode(call: Call, obj: Object) -> tuple[Object, list[FieldError]]:
         if not path.startswith("status") and path.rsplit(".", 1)[-1] not in TOLERATED_MISSING
     ]
     return decoded, missing
-
-
-def _mistyped_error(text: str) -> FieldError:
-    field = text.split("into field ", 1)[-1].split(" ", 1)[0]
-    return FieldError(field, text, value="")
 
 
 def fill_defaults(call: Call, obj: Object) -> None:

@@ -20,6 +20,18 @@ from autostack.pocket.errors import FieldError
 Object = dict[str, Any]
 Schema = dict[str, Any]
 MAX_ERRORS = 20
+# What Kubernetes says of a value beyond a bound; the bound is the first, the value the second argument.
+WORDS = {
+    "minimum": "should be greater than or equal to {0}",
+    "maximum": "should be less than or equal to {0}",
+    "exclusiveMinimum": "should be greater than {0}",
+    "exclusiveMaximum": "should be less than {0}",
+    "multipleOf": "should be a multiple of {0}",
+    "minLength": "should be at least {0} chars long",
+    "minItems": "should have at least {0} items",
+    "pattern": "should match '{0}'",
+    "format": "must be of type {0}: {1}",
+}
 
 
 def fill_defaults(value: Any, schema: Schema) -> None:
@@ -126,6 +138,21 @@ def _identity(item: Any, schema: Schema) -> Any:
     return item if kind == "set" else None
 
 
+def _type_name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    names = {dict: "object", list: "array", str: "string", int: "integer", float: "number"}
+    return names.get(type(value), "null")
+
+
+def _too_large(path: str, error: Any) -> FieldError:
+    if isinstance(error.instance, list):
+        return FieldError(
+            path, f"must have at most {error.kind.value} items", "Too many", len(error.instance)
+        )
+    return FieldError(path, f"may not be more than {error.kind.value} bytes", "Too long")
+
+
 def _field_error(error: Any) -> FieldError:
     path = "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path
@@ -138,4 +165,13 @@ def _field_error(error: Any) -> FieldError:
     if kind == "enum":
         choices = ", ".join(f'"{option}"' for option in error.kind.options)
         return FieldError(path, f"supported values: {choices}", "Unsupported value", value)
+    if kind == "type":
+        given, wanted = _type_name(error.instance), error.kind.value
+        allowed = wanted if isinstance(wanted, str) else ",".join(name for name in wanted if name != "null")
+        return FieldError(path, f'{path or "body"} in body must be of type {allowed}: "{given}"', value=given)
+    if kind in ("maxItems", "maxLength"):
+        return _too_large(path, error)
+    if kind in WORDS:
+        said = f"{path or 'body'} in body {WORDS[kind].format(error.kind.value, json.dumps(error.instance))}"
+        return FieldError(path, said, value=value)
     return FieldError(path, f"{path or 'body'} in body {str(error.message)[:300]}", value=value)

@@ -160,6 +160,8 @@ def pod_status(pod: Object) -> str:
     """What the pod is doing: the phase, unless a container has something more urgent to say."""
     status = pod.get("status", {})
     shown = str(status.get("reason") or status.get("phase") or "Unknown")
+    if any(one.get("reason") == "SchedulingGated" for one in status.get("conditions") or ()):
+        shown = "SchedulingGated"
     initialising = _init_status(pod)
     if initialising:
         shown = initialising

@@ -126,7 +126,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "cronjobs.batch": (
         text("Schedule", "spec.schedule"),
         text("Timezone", "spec.timeZone", "<none>"),
-        text("Suspend", lambda o: str(bool(at("spec.suspend")(o)))),
+        Column("Suspend", lambda o: bool(at("spec.suspend")(o)), type="boolean"),
         Column("Active", lambda o: len(at("status.active", [])(o)), type="integer"),
         text(
             "Last Schedule",
@@ -137,6 +137,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         AGE,
         wide("Containers", cells.container_names),
         wide("Images", cells.images),
+        wide("Selector", lambda _: "<none>"),
     ),
     "services": (
         text("Type", "spec.type"),
@@ -171,7 +172,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("Data", lambda o: len(o.get("data") or {}), type="integer"),
         AGE,
     ),
-    "serviceaccounts": (Column("Secrets", lambda o: len(o.get("secrets") or ()), type="integer"), AGE),
+    "serviceaccounts": (AGE,),
     "events": (
         text(
             "Last Seen",
@@ -221,8 +222,10 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             lambda o: "/".join(filter(None, (at("spec.claimRef.namespace")(o), at("spec.claimRef.name")(o)))),
         ),
         text("StorageClass", "spec.storageClassName"),
+        text("VolumeAttributesClass", "spec.volumeAttributesClassName", "<unset>"),
         text("Reason", "status.reason"),
         AGE,
+        wide("VolumeMode", "spec.volumeMode", "<unset>"),
     ),
     "persistentvolumeclaims": (
         text(
@@ -233,7 +236,9 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         text("Capacity", "status.capacity.storage"),
         text("Access Modes", lambda o: cells.access_modes(at("status.accessModes", [])(o))),
         text("StorageClass", "spec.storageClassName"),
+        text("VolumeAttributesClass", "spec.volumeAttributesClassName", "<unset>"),
         AGE,
+        wide("VolumeMode", "spec.volumeMode", "<unset>"),
     ),
     "storageclasses.storage.k8s.io": (
         text("Provisioner", "provisioner"),
@@ -275,7 +280,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "poddisruptionbudgets.policy": (
         text("Min Available", lambda o: str(at("spec.minAvailable", "N/A")(o))),
-        text("Max UnavailableError", lambda o: str(at("spec.maxUnavailable", "N/A")(o))),
+        text("Max Unavailable", lambda o: str(at("spec.maxUnavailable", "N/A")(o))),
         number("Allowed Disruptions", "status.disruptionsAllowed"),
         AGE,
     ),

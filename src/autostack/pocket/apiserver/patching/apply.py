@@ -110,7 +110,6 @@ def _manager(entry: Object) -> str:
         text += f' with subresource "{entry["subresource"]}"'
     if entry.get("operation") == "Update":
         text += f" using {entry.get('apiVersion')}"
-        text += f" at {entry['time']}" if entry.get("time") else ""
     return text
 
 

@@ -23,8 +23,14 @@ MAX_PROBLEMS = 50
 
 @dataclass(slots=True)
 class Problems:
-    """What was wrong: fields nobody knows, values of the wrong type, required fields that are missing."""
+    """What was wrong: fields nobody knows, values of the wrong type, required fields that are missing.
 
+    With `keep_mistyped` what is mistyped outside metadata is kept, for a validator that comes after; with
+    `drop_empty` empty lists and maps go, as the built-in kinds' encoders leave them out.
+    """
+
+    keep_mistyped: bool = False
+    drop_empty: bool = True
     unknown: list[str] = field(default_factory=list)
     mistyped: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -76,11 +82,21 @@ def _object(
             continue
         if item is None and not known.get("nullable"):
             continue
-        kept[name] = item if item is None else conform(item, known, problems, at, depth + 1)
+        value_there = item if item is None else conform(item, known, problems, at, depth + 1)
+        if not value_there and problems.drop_empty and _is_left_out(name, value_there, known, schema):
+            continue
+        kept[name] = value_there
     for name in schema.get("required", ()):
         if name not in kept and len(problems.missing) < MAX_PROBLEMS:
             problems.missing.append(f"{path}.{name}" if path else name)
     return kept
+
+
+def _is_left_out(name: str, value: Any, known: Schema, owner: Schema) -> bool:
+    """An empty list, or an empty map that is no object of its own, is written as nothing."""
+    if name in owner.get("required", ()):
+        return False
+    return value == [] or (value == {} and "additionalProperties" in resolve(known))
 
 
 def _open_ended(schema: Schema) -> bool:
@@ -120,9 +136,12 @@ def _quantity(value: str | int | float, problems: Problems) -> str | None:
         return None
 
 
-def _mistyped(value: Any, schema: Schema, problems: Problems, path: str) -> None:
+def _mistyped(value: Any, schema: Schema, problems: Problems, path: str) -> Any:
+    if problems.keep_mistyped and not path.startswith("metadata"):
+        return value
     names = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
     if len(problems.mistyped) < MAX_PROBLEMS:
         wanted = "string or integer" if schema.get("x-kubernetes-int-or-string") else schema.get("type")
         given, field = names.get(type(value), "null"), path or "body"
         problems.mistyped.append(f"json: cannot unmarshal {given} into field {field} of type {wanted}")
+    return None

@@ -86,7 +86,8 @@ def served_fields() -> dict[str, list[str]]:
     """The fields of every definition that a served kind leads to through fields that are implemented."""
     known = register()
     found: dict[str, list[str]] = {}
-    waiting = [*BODIES, *(name for kind in built_in() if (name := schema_of(kind).get("$ref")))]
+    written = (schema_of(kind) for kind in built_in() if "create" in kind.verbs)
+    waiting = [*BODIES, *(name for schema in written if (name := schema.get("$ref")))]
     while waiting:
         name = waiting.pop()
         properties = definitions()[name].get("properties", {})

@@ -79,12 +79,14 @@ async def _apply(core: Core, call: Call, body: Any) -> Object:
     schema = schema_of(call.kind)
     stated = {**body, "metadata": {**(body.get("metadata") or {})}}
     stated["metadata"].setdefault("name", call.name)
-    problems = Problems()
-    conform(stated, schema, problems)
+    problems = Problems(keep_mistyped=True, drop_empty=not call.kind.custom)
+    decoded = conform(stated, schema, problems)
     if problems.unknown:
         where = f"{call.namespace}/{call.name}; {call.kind.api_version}, Kind={call.kind.kind}"
         shown = "\n".join(f".{field}: field not declared in schema" for field in problems.unknown)
         raise ApiError(500, "", f"failed to create typed patch object ({where}): {shown}")
+    if not call.kind.custom:  # as it would be stored, so that the same in other words is no conflict
+        stated = decoded
 
     def change(present: Object) -> Object:
         named = stated["metadata"].get("resourceVersion")

@@ -58,19 +58,27 @@ async def reconcile(cluster: Cluster, key: Key) -> float | None:
     wait_s = None
     if verdict is not None:
         for pod in tally.active:
-            await cluster.delete(POD, pod)
+            await _delete(cluster, tally, pod)
     else:
         wait_s = await _scale(cluster, tally)
     tally = Tally(job, tuple(cluster.cache(POD).controlled_by(uid_of(job))), cluster.now())
     await cluster.set_status(JOB, cluster.cache(JOB).get(key) or job, status_of(tally, verdict))
-    _tell_end(cluster, job, cluster.cache(JOB).get(key))
+    _tell(cluster, job, cluster.cache(JOB).get(key))
     waits = [one for one in (wait_s, tally.deadline_in_s()) if one is not None and verdict is None]
     return min(waits, default=None)
 
 
-def _tell_end(cluster: Cluster, before: Object, after: Object | None) -> None:
+async def _delete(cluster: Cluster, tally: Tally, pod: Object) -> None:
+    await cluster.delete(POD, pod)
+    cluster.event(JOB, tally.job, "Normal", "SuccessfulDelete", f"Deleted pod: {name_of(pod)}")
+
+
+def _tell(cluster: Cluster, before: Object, after: Object | None) -> None:
     if after is None or is_over(before):
         return
+    if has_condition(after, "Suspended") != has_condition(before, "Suspended"):
+        reason = "Suspended" if has_condition(after, "Suspended") else "Resumed"
+        cluster.event(JOB, after, "Normal", reason, f"Job {reason.lower()}")
     failed = condition(after, "Failed")
     if has_condition(after, "Complete"):
         cluster.event(JOB, after, "Normal", "Completed", "Job completed")
@@ -115,9 +123,7 @@ async def _scale(cluster: Cluster, tally: Tally) -> float | None:
     if missing < 0:
         surplus = sorted(tally.active, key=lambda one: deletion_rank(one, tally.now))[:-missing]
         for pod in surplus:
-            await cluster.delete(POD, pod)
-            message = f"Deleted pod: {name_of(pod)}"
-            cluster.event(JOB, tally.job, "Normal", "SuccessfulDelete", message)
+            await _delete(cluster, tally, pod)
     if missing <= 0:
         return None
     wait_s = tally.backoff_in_s()

@@ -78,14 +78,14 @@ async def _perform(cluster: Cluster, view: View, revisions: dict[str, Object], s
             try:
                 made = await cluster.create(POD, pod)
             except ApiError as error:
-                message = f"create Pod {name}-{ordinal} in StatefulSet {name} failed error: {error.message}"
+                message = f"Create Pod {name}-{ordinal} in StatefulSet {name} failed error: {error.message}"
                 tell("Warning", "FailedCreate", message)
                 raise
-            message = f"create Pod {name_of(made)} in StatefulSet {name} successful"
+            message = f"Create Pod {name_of(made)} in StatefulSet {name} successful"
             tell("Normal", "SuccessfulCreate", message)
         case Delete(pod):
             await cluster.delete(POD, pod)
-            message = f"delete Pod {name_of(pod)} in StatefulSet {name} successful"
+            message = f"Delete Pod {name_of(pod)} in StatefulSet {name} successful"
             tell("Normal", "SuccessfulDelete", message)
 
 
