@@ -172,13 +172,58 @@ def test_a_claim_that_is_deleted_by_hand_keeps_its_data_as_long_as_its_pod_runs(
     eventually_sync(lambda: "DataDeletionWarning" not in conditions(), what="the warning gone")
 
 
+def test_what_git_cannot_give_is_told_while_the_last_good_state_stays_and_passes_by_itself(
+    kept: Stack,
+) -> None:
+    file = kept.home / "by-hand/manifests/keeper.yaml"
+    application = ("application", NAMESPACE, "-n", "argocd")
+
+    def told(words: str) -> bool:
+        conditions = kept.objects(*application)["status"].get("conditions") or []
+        return any(one["type"] == "ComparisonError" and words in one["message"] for one in conditions)
+
+    def stays_as_it_was() -> None:
+        assert _state(kept)[0] == "Unknown"
+        kept.kubectl("scale", "-n", NAMESPACE, "deployment/keeper", "--replicas=2")
+        eventually_sync(lambda: _deployment(kept)["spec"]["replicas"] == 1, within_s=120, what="the heal")
+
+    _commit(kept, MANIFESTS + "---\nkind: [\n")
+    eventually_sync(lambda: told("manifests/keeper.yaml:"), within_s=60, what="the broken file told")
+    stays_as_it_was()
+    file.parent.rename(file.parents[1] / "elsewhere")
+    kept.git(file.parents[1], "add", "-A")
+    kept.git(file.parents[1], "commit", "-qm", "Move all of it")
+    kept.git(file.parents[1], "push", "-q", "origin", "by-hand")
+    eventually_sync(lambda: told("app path does not exist"), within_s=60, what="the missing path told")
+    stays_as_it_was()
+    (file.parents[1] / "elsewhere").rename(file.parent)
+    _commit(kept, MANIFESTS)
+    eventually_sync(lambda: _state(kept) == ("Synced", "Healthy"), within_s=120, what="all well again")
+    # Without its HEAD git takes a folder for no repository at all: as if it were gone.
+    head = kept.folder / "origin.git" / "HEAD"
+    away = head.with_name("HEAD.away")
+    head.rename(away)
+    try:
+        kept.run("app", "get", NAMESPACE, "--refresh")
+        assert told("cannot be fetched")
+        stays_as_it_was()
+    finally:
+        away.rename(head)
+    eventually_sync(lambda: _state(kept) == ("Synced", "Healthy"), within_s=120, what="it has come back")
+    assert not kept.objects(*application)["status"].get("conditions")
+
+
 def _push(stack: Stack, replicas: str) -> None:
+    _commit(stack, MANIFESTS.replace("replicas: 1", replicas))
+
+
+def _commit(stack: Stack, manifests: str) -> None:
+    """Push these manifests; the push itself has the controller look."""
     clone = stack.home / "by-hand"
-    file = clone / "manifests/keeper.yaml"
-    file.write_text(MANIFESTS.replace("replicas: 1", replicas))
-    stack.git(clone, "commit", "-qam", f"Have {replicas}")
+    (clone / "manifests/keeper.yaml").write_text(manifests)
+    stack.git(clone, "add", "-A")
+    stack.git(clone, "commit", "-qm", "Have it otherwise")
     stack.git(clone, "push", "-q", "origin", "by-hand")
-    stack.run("app", "get", NAMESPACE, "--refresh")
 
 
 def _controller(stack: Stack) -> int:

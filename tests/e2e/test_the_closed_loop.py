@@ -55,6 +55,8 @@ def test_a_push_goes_live_on_all_replicas_and_no_problem_fails(stack: Stack, clo
     assert stack.get("sender", "/ledger")["given_up"] == given_up
     (row,) = stack.get("results", f"/api/v1/results?limit=1&version={after}")["results"]
     assert (row["version"], row["revision"]) == (after, commit)
+    for page in (f"/results/{row['id']}", "/statistics?window=15m"):
+        assert after in stack.page("results", page)
     assert stack.run_of(commit)["state"] == "success"
 
 

@@ -108,11 +108,15 @@ class Stack:
 
     def get(self, host: str, path: str) -> Any:
         """A JSON answer through the ingress."""
+        return json.loads(self.page(host, path))
+
+    def page(self, host: str, path: str) -> str:
+        """A page through the ingress, as text."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", headers={"Host": f"{host}.localhost"}
         )
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own ingress
-            return json.loads(answer.read())
+            return str(answer.read().decode())
 
     def clone(self, folder: Path) -> Path:
         """A developer's clone of the origin."""

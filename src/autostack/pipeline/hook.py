@@ -25,18 +25,21 @@ _ABSENT = "0" * 40
 
 def received(places: Places, lines: Iterable[str]) -> list[str]:
     """Handle the pushed refs (`<old> <new> <ref>` each); returns the lines for the person who pushed."""
-    said = []
+    said: list[str] = []
+    followed = False
     for line in lines:
         old, new, ref = line.split()
+        followed |= ref.startswith(("refs/heads/", "refs/tags/"))
         if ref == f"refs/heads/{BRANCH}" and new != _ABSENT:
             try:
                 with runner_ahead(places):
                     said.append(queue_push(places, new, None if old == _ABSENT else old))
             except (AutostackError, OSError) as error:
                 said.append(f"no run was queued: {error}")
-            said.append(request_refresh(places.kubeconfig))
-        elif ref.startswith("refs/heads/"):
+        elif ref.startswith("refs/heads/") and new != _ABSENT:
             said.append(f"{ref.removeprefix('refs/heads/')} is not {BRANCH}, so nothing runs")
+    if followed:  # an Application may follow any branch, or a tag
+        said.append(request_refresh(places.kubeconfig))
     return said
 
 
