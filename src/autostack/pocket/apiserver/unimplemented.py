@@ -116,7 +116,7 @@ WARNED: dict[str, dict[str, Gap]] = {
         "podPreemptionPolicy": Gap("pods are not preempted"),
     },
     CORE + "Endpoints": {
-        "subsets": Gap("Services are routed by EndpointSlices alone; Endpoints are only stored")
+        "subsets": Gap("Services are routed by EndpointSlices; nothing is mirrored from Endpoints")
     },
     BATCH + "JobSpec": {"scheduling": ONE_BY_ONE},
     "io.k8s.api.apps.v1.RollingUpdateDaemonSet": {

@@ -13,6 +13,7 @@ from autostack.pocket.controllers.kinds import (
     DEPLOYMENT,
     DISRUPTION_BUDGET,
     ENDPOINT_SLICE,
+    ENDPOINTS,
     NODE,
     POD,
     SERVICE,
@@ -156,7 +157,25 @@ async def test_endpoints_follow_readiness_and_termination(world: World) -> None:
         name_of(pod) for pod in await world.all(POD)
     }
     await world.patch(DEPLOYMENT, "web", {"spec": {"replicas": 1}})
-    await world.until_count(ENDPOINT_SLICE, 1, selector, ready(1))
+    (piece,) = await world.until_count(ENDPOINT_SLICE, 1, selector, ready(1))
+    (left,) = piece["endpoints"]
+
+    def follow(found: dict[str, Any]) -> bool:
+        address = {"ip": left["addresses"][0], "nodeName": left["nodeName"], "targetRef": left["targetRef"]}
+        return bool(found.get("subsets") == [{"addresses": [address], "ports": piece["ports"]}])
+
+    await world.until(ENDPOINTS, "web", follow)
+    await world.client.delete(SERVICE.resource, "web", "default")
+    await world.until_count(ENDPOINTS, 0)
+
+
+async def test_endpoints_that_somebody_else_writes_are_left_alone(world: World) -> None:
+    await world.create(SERVICE, "outside", {"ports": [{"port": 80}]})
+    by_hand = [{"addresses": [{"ip": "192.0.2.7"}], "ports": [{"port": 80, "protocol": "TCP"}]}]
+    await world.create(ENDPOINTS, "outside", subsets=by_hand)
+    await world.create(SERVICE, "inside", {"selector": {"app": "none"}, "ports": [{"port": 80}]})
+    await world.until(ENDPOINTS, "inside", lambda found: not found.get("subsets"))
+    assert (await world.get(ENDPOINTS, "outside"))["subsets"] == by_hand
 
 
 async def test_a_budget_allows_so_many_evictions_and_no_more(world: World) -> None:

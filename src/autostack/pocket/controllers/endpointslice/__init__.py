@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.cluster import Cluster
 from autostack.pocket.controllers.endpointslice.slices import (
-    CONTROLLER,
-    MANAGED_BY,
     SERVICE_NAME,
     desired_slices,
     differs,
+    slices_of,
 )
 from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, POD, SERVICE
 from autostack.pocket.controllers.loop import Controller, itself
@@ -54,11 +53,7 @@ async def reconcile(cluster: Cluster, key: Key) -> float | None:
     if selector and service["spec"].get("type") != "ExternalName":
         pods = cluster.cache(POD).within(key[0])
         wanted = desired_slices(service, [pod for pod in pods if selector.items() <= labels_of(pod).items()])
-    owned = {
-        name_of(one): one
-        for one in cluster.cache(ENDPOINT_SLICE).within(key[0])
-        if labels_of(one).get(SERVICE_NAME) == key[1] and labels_of(one).get(MANAGED_BY) == CONTROLLER
-    }
+    owned = {name_of(one): one for one in slices_of(cluster.cache(ENDPOINT_SLICE).within(key[0]), key[1])}
     for piece in wanted:
         existing = owned.pop(name_of(piece), None)
         if existing is None:

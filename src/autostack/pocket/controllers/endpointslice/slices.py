@@ -25,7 +25,14 @@ from autostack.pocket.controllers.pods import fingerprint, is_finished, is_ready
 SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
+HEADLESS = {"service.kubernetes.io/headless": ""}
 ENDPOINTS_A_SLICE = 1000
+
+
+def slices_of(slices: Iterable[Object], service: str) -> list[Object]:
+    """Those that this controller made for the Service of this name."""
+    made = {SERVICE_NAME: service, MANAGED_BY: CONTROLLER}
+    return [one for one in slices if made.items() <= labels_of(one).items()]
 
 
 def address_of(pod: Object) -> str:
@@ -105,7 +112,7 @@ def desired_slices(service: Object, pods: Iterable[Object]) -> list[Object]:
 def _slice(
     service: Object, ports: list[dict[str, Any]], endpoints: list[dict[str, Any]], start: int
 ) -> Object:
-    headless = {"service.kubernetes.io/headless": ""} if service["spec"].get("clusterIP") == "None" else {}
+    headless = HEADLESS if service["spec"].get("clusterIP") == "None" else {}
     identity = fingerprint([uid_of(service), ports, start])[:7]
     return {
         "metadata": {
