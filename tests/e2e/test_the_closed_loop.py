@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.stack import Stack, minor
@@ -191,6 +192,25 @@ def test_up_again_changes_nothing(stack: Stack) -> None:
     stack.up()
     assert _workloads(stack) == before
     assert len(json.loads(stack.run("ci", "runs", "--json").stdout)) == len(runs)
+
+
+def test_the_status_says_how_everything_is(stack: Stack) -> None:
+    def look() -> dict[str, Any] | None:
+        found: dict[str, Any] = json.loads(stack.run("status", "--json", check=False).stdout)
+        return found if found["good"] and found["tps"] and found["p95_s"] else None
+
+    found = eventually_sync(look, within_s=120, what="a good status with figures") or {}
+    assert found["cluster"]["name"] == "default"
+    assert found["stored_24h"] > 0
+    head = stack.git(stack.folder / "origin.git", "rev-parse", "main")
+    assert found["last_commit"]["commit"] == head
+    assert found["application"]["revision"] == head
+    assert found["last_run"]["state"] == "success"
+    versions = {one["name"]: one["version"] for one in found["workloads"]}
+    assert {versions["worker-node"]} == stack.versions("worker-node")
+    shown = stack.run("status").stdout
+    for word in ("cluster", "application", "worker-node", "traffic", "stored", "last commit", "last run"):
+        assert word in shown
 
 
 def test_metrics_can_be_queried_through_the_ingress(stack: Stack) -> None:

@@ -46,6 +46,21 @@ def kubeconfig_path(cluster: str | None) -> Path:
     return path
 
 
+def local_cluster(cluster: str | None) -> str | None:
+    """The local cluster that a command is for; None when $KUBECONFIG leads to another, which has no folder
+    here.
+    """
+    if cluster is None and (given := os.environ.get("KUBECONFIG")):
+        folder = Path(given).resolve().parent
+        return folder.name if folder == cluster_folder(folder.name).resolve() else None
+    return cluster_name(cluster)
+
+
+def server(cluster: str | None) -> str:
+    """The address of the cluster's API."""
+    return str(connect(cluster).config.cluster.server)
+
+
 def connect(cluster: str | None) -> AsyncClient:
     """A client of the cluster's API."""
     from lightkube import AsyncClient, KubeConfig
@@ -59,10 +74,13 @@ def connect(cluster: str | None) -> AsyncClient:
 
 
 def ingress_url(given: str | None, cluster: str | None) -> str:
-    """Where the system answers: as told, as `up` wrote it down, or the default port."""
+    """Where the system answers: as told, as `up` wrote it down, or at the default port of either setting."""
     if given:
         return given
+    name = local_cluster(cluster)
+    if name is None:
+        return "http://127.0.0.1"
     try:
-        return (cluster_folder(cluster_name(cluster)) / "ingress-url").read_text().strip()
+        return (cluster_folder(name) / "ingress-url").read_text().strip()
     except OSError:
         return "http://127.0.0.1:8080"

@@ -23,6 +23,8 @@ from autostack.cli.connection import (
     cluster_name,
     connect,
     ingress_url,
+    local_cluster,
+    server,
 )
 from autostack.cli.grouping import AsJson, group
 from autostack.cli.ports import ingress_of, is_free
@@ -219,11 +221,15 @@ def _confirmed(question: str) -> bool:
 def status(cluster: ClusterName = None, ingress: Ingress = None, as_json: AsJson = False) -> None:
     """Show application, workloads, versions, traffic and the last run; exit 1 when something is not well."""
     found = asyncio.run(_gather(cluster, ingress_url(ingress, cluster)))
-    run = _last_run(cluster)
+    name = local_cluster(cluster)
+    where = {"name": name, "server": server(cluster)}
+    run, commit = (_last_run(name), _last_commit(name)) if name else (None, None)
     if as_json:
-        typer.echo(json.dumps({**found.as_dict(), "last_run": run}))
+        more = {"cluster": where, "last_commit": commit, "last_run": run}
+        typer.echo(json.dumps({**found.as_dict(), **more}))
     else:
-        typer.echo(_describe(found, run))
+        typer.echo(f"cluster      {name or 'by KUBECONFIG'} at {where['server']}")
+        typer.echo(_describe(found, commit, run))
     sys.exit(0 if found.good else 1)
 
 
@@ -244,15 +250,27 @@ async def _gather(cluster: str | None, url: str) -> Status:
         ) from error
 
 
-def _last_run(cluster: str | None) -> dict[str, object] | None:
+def _last_commit(name: str) -> dict[str, str] | None:
+    """The newest commit of the origin's main."""
+    from autostack.pipeline.git import Repository
+    from autostack.pipeline.places import BRANCH, places
+
+    origin = places(cluster=name).origin
+    if not origin.exists():
+        return None
+    commit, _, subject = Repository(origin).text("log", "-1", "--format=%H %s", BRANCH).partition(" ")
+    return {"commit": commit, "subject": subject}
+
+
+def _last_run(name: str) -> dict[str, object] | None:
     from autostack.pipeline.places import places
     from autostack.pipeline.runs import Runs
 
-    known = Runs(places(cluster=cluster_name(cluster)).ci).all()
+    known = Runs(places(cluster=name).ci).all()
     return known[-1].document() if known else None
 
 
-def _describe(found: Status, run: dict[str, object] | None) -> str:
+def _describe(found: Status, commit: dict[str, str] | None, run: dict[str, object] | None) -> str:
     def figure(value: float | None, form: str) -> str:
         return "–" if value is None else form.format(value)
 
@@ -263,6 +281,8 @@ def _describe(found: Status, run: dict[str, object] | None) -> str:
         f"traffic      {figure(found.tps, '{:.0f} TPS')}, P95 {figure(p95_ms, '{:.1f} ms')}",
         f"stored       {figure(found.stored_24h, '{:.0f} in the last 24 h')}",
     ]
+    if commit:
+        lines.append(f"last commit  {commit['commit'][:12]} {commit['subject'][:80]}")
     if run:
         lines.append(f"last run     {run['number']}: {run['state']} {run['message']}")
     lines += [f"{name:<13}{url}" for name, url in found.urls.items()]
