@@ -126,7 +126,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "cronjobs.batch": (
         text("Schedule", "spec.schedule"),
         text("Timezone", "spec.timeZone", "<none>"),
-        Column("Suspend", lambda o: bool(at("spec.suspend")(o)), type="boolean"),
+        Column("Suspend", lambda o: str(bool(at("spec.suspend")(o))), type="boolean"),
         Column("Active", lambda o: len(at("status.active", [])(o)), type="integer"),
         text(
             "Last Schedule",

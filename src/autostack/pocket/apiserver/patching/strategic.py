@@ -74,20 +74,15 @@ def _merge_set(current: list[Any], patch: list[Any]) -> list[Any]:
 
 
 def _merge_keyed(current: list[Any], patch: list[Any], key: str, schema: Schema) -> list[Any]:
-    merged = (
-        []
-        if any(
-            isinstance(item, dict) and item.get(DIRECTIVE) == "replace" and key not in item for item in patch
-        )
-        else list(current)
-    )
+    replaces = any(isinstance(item, dict) and item.get(DIRECTIVE) == "replace" for item in patch)
+    merged = [] if replaces else list(current)
     items = schema.get("items", {})
     for item in patch:
         if not isinstance(item, dict):
             raise bad_request(f"a strategic merge patch of a list keyed by {key!r} must hold objects")
+        if item.get(DIRECTIVE) == "replace":
+            continue  # the directive of the whole list, whatever else the item says
         if key not in item:
-            if item.get(DIRECTIVE) == "replace":
-                continue
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
         index = next(
             (i for i, old in enumerate(merged) if isinstance(old, dict) and old.get(key) == item[key]), None

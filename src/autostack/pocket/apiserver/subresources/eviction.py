@@ -28,9 +28,8 @@ BUDGETS = "poddisruptionbudgets.policy"
 
 async def create(core: Core, call: Call, eviction: Object) -> Object:
     """Evict; answers a Status. Raises 429 when a budget does not allow it now."""
-    name = (eviction.get("metadata") or {}).get("name")
-    if name and name != call.name:
-        raise bad_request(f"name in URL does not match name in Eviction object: {name} != {call.name}")
+    if (eviction.get("metadata") or {}).get("name") != call.name:
+        raise bad_request("name in URL does not match name in Eviction object")
     given = eviction.get("deleteOptions") or {}
     if given.get("dryRun"):
         if given["dryRun"] != ["All"]:
