@@ -391,7 +391,7 @@ async def test_the_termination_message_is_the_file_or_the_end_of_the_output(node
     fallback = {"terminationMessagePolicy": "FallbackToLogsOnError"}
     await node.create(one_shot("logged", "echo the end; exit 1", **fallback))
     assert main_status(await node.done("told"))["state"]["terminated"]["message"] == "because\n"
-    assert main_status(await node.done("logged"))["state"]["terminated"]["message"] == "the end"
+    assert main_status(await node.done("logged"))["state"]["terminated"]["message"] == "the end\n"
 
 
 async def _delete(node: PocketNode, name: str, **options: Any) -> None:

@@ -239,8 +239,8 @@ class Container:
             raise RuntimeError(f"container {self.name} has no attempt that could have ended")
         message = end_of(self.attempt.folder / "termination", ending.MESSAGE_BYTES)
         if ending.falls_back_to_log(self.spec, code, message):
-            lines = end_of(self.attempt.log, ending.FALLBACK_BYTES).splitlines()
-            message = "\n".join(lines[-ending.FALLBACK_LINES :])
+            lines = end_of(self.attempt.log, ending.FALLBACK_BYTES).splitlines(keepends=True)
+            message = "".join(lines[-ending.FALLBACK_LINES :])
         groups = self.pod.node.cgroups
         ended = ending.ended(
             code,

@@ -6,6 +6,7 @@ read them; a condition keeps its lastTransitionTime for as long as its status st
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ from autostack.pocket.quantities import quantity
 
 Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+
+CREATING = "ContainerCreating"
+TERMINAL = ("Failed", "Succeeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class ContainerView:
     image: str
     image_id: str = ""
     container_id: str = ""
-    waiting: tuple[str, str] | None = ("ContainerCreating", "")
+    waiting: tuple[str, str] | None = (CREATING, "")
     running_since: float | None = None
     ended: Ended | None = None
     last: Ended | None = None
@@ -74,10 +79,8 @@ def pod_status(pod: Object, view: PodView) -> dict[str, Any]:
         "hostIPs": [{"ip": view.host_ip}],
         "startTime": old.get("startTime") or _time(view.started_at),
         "qosClass": old.get("qosClass") or qos_class(pod),
-        "containerStatuses": [container_status(one) for one in view.containers],
+        **_statuses(view),
     }
-    if view.init_containers:
-        status["initContainerStatuses"] = [container_status(one) for one in view.init_containers]
     if view.pod_ip:
         status |= {"podIP": view.pod_ip, "podIPs": [{"ip": view.pod_ip}]}
     if view.failure:
@@ -93,19 +96,41 @@ def phase_of(pod: Object, view: PodView) -> Phase:
     policy = pod["spec"].get("restartPolicy", "Always")
     for one in view.init_containers:
         if one.sidecar:
-            if not one.started:
+            if not one.started and one.ended is None and one.last is None:
                 return "Pending"
         elif one.ended is None or one.ended.exit_code != 0:
-            failed = one.ended is not None and policy == "Never"
+            failed = one.ended is not None and policy == "Never" and not _is_attended(view)
             return "Failed" if failed else "Pending"
     over = [one.ended or one.last for one in view.containers if one.running_since is None]
     if any(end is None for end in over):
         return "Pending"
-    if len(over) < len(view.containers) or policy == "Always":
+    if len(over) < len(view.containers) or policy == "Always" or _is_attended(view):
         return "Running"
     if all(end is not None and end.exit_code == 0 for end in over):
         return "Succeeded"
     return "Failed" if policy == "Never" else "Running"
+
+
+def _is_attended(view: PodView) -> bool:
+    """Whether a sidecar still runs: nothing is over before that."""
+    return any(one.sidecar and one.running_since is not None for one in view.init_containers)
+
+
+def _statuses(view: PodView) -> dict[str, list[dict[str, Any]]]:
+    found = {"containerStatuses": [container_status(one) for one in view.containers]}
+    if view.init_containers:
+        found["initContainerStatuses"] = [
+            {
+                **container_status(one),
+                "ready": one.ready or (one.ended is not None and not one.ended.exit_code),
+            }
+            for one in view.init_containers
+        ]
+        for one in itertools.chain(*found.values()):
+            waiting = one["state"].get("waiting", {})
+            if waiting.get("reason") == CREATING:
+                waiting["reason"] = "PodInitializing"
+    return found
 
 
 def container_status(view: ContainerView) -> dict[str, Any]:
@@ -115,7 +140,7 @@ def container_status(view: ContainerView) -> dict[str, Any]:
     elif view.ended is not None:
         state = {"terminated": _terminated(view.ended)}
     else:
-        reason, message = view.waiting or ("ContainerCreating", "")
+        reason, message = view.waiting or (CREATING, "")
         state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
     return {
         "name": view.name,
@@ -147,7 +172,7 @@ def conditions(pod: Object, view: PodView, phase: str) -> list[dict[str, Any]]:
     foreign = [one for one in old if one["type"] not in OURS]
     contents = _containers_ready(view, phase)
     made = [
-        _condition("PodReadyToStartContainers", ok=view.sandbox_ready),
+        _condition("PodReadyToStartContainers", ok=view.sandbox_ready and phase not in TERMINAL),
         _initialized(view, phase),
         _ready(pod, foreign, contents),
         contents,

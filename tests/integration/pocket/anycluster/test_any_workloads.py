@@ -9,8 +9,10 @@ import asyncio
 import json
 from typing import Any
 
-from .conftest import AnyCluster
-from .manifests import condition, main_state, pod, pod_spec, workload
+from harness.waiting import eventually
+
+from .conftest import WITHIN_S, AnyCluster
+from .manifests import IMAGE, RUNS, condition, main_state, pod, pod_spec, workload
 
 
 def is_ready(found: dict[str, Any]) -> bool:
@@ -258,7 +260,11 @@ async def test_a_pod_restarts_with_its_logs_codes_and_messages(cluster: AnyClust
     )
     ended = main_state(last)["lastState"]["terminated"]
     assert (ended["exitCode"], ended["reason"], ended["message"]) == (4, "Error", "why\n")
-    assert await cluster.ok("logs", "crash", "--previous") == "run\n"
+
+    async def told_before() -> bool:  # a kubelet removes the run before the last while it begins a new one
+        return (await cluster.kubectl("logs", "crash", "--previous")).out == "run\n"
+
+    await eventually(told_before, within_s=WITHIN_S, what="the output of the run before")
     assert crash["status"]["phase"] == "Running"
     await cluster.until("pod", "once", holds=lambda found: found["status"]["phase"] == "Succeeded")
     assert await cluster.ok("logs", "once", "--since=1h", "--timestamps=false") == "once\n"
@@ -323,3 +329,40 @@ async def test_a_terminal_reaches_a_pod(cluster: AnyCluster) -> None:
     await cluster.apply(pod("web"))
     await cluster.ok("wait", "--for=condition=Ready", "pod/web", "--timeout=110s")
     assert "got two" in await cluster.terminal("exec", "-it", "web", "--", "sh", "-c", asks, typed="two\n")
+
+
+async def test_statuses_of_pods_that_prepare_end_and_are_attended(cluster: AnyCluster) -> None:
+    def beside(name: str, script: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "image": IMAGE, "command": ["sh", "-c", script], **more}
+
+    never = {"restartPolicy": "Never"}
+    logs = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    await cluster.apply(
+        pod("prepared", spec={"initContainers": [beside("first", "true")]}),
+        pod("hindered", spec={**never, "initContainers": [beside("first", "exit 2")]}),
+        pod(
+            "attended",
+            "true",
+            spec={**never, "initContainers": [beside("first", RUNS, restartPolicy="Always")]},
+        ),
+        pod("told", "echo one; echo two; exit 1", spec=never, **logs),
+    )
+    prepared = await cluster.until("pod", "prepared", holds=is_ready)
+    (first,) = prepared["status"]["initContainerStatuses"]
+    assert (first["ready"], first["started"], first["state"]["terminated"]["reason"]) == (
+        True,
+        False,
+        "Completed",
+    )
+
+    def over(phase: str) -> Any:
+        return lambda found: found["status"].get("phase") == phase
+
+    hindered = await cluster.until("pod", "hindered", holds=over("Failed"))
+    assert main_state(hindered)["state"]["waiting"]["reason"] == "PodInitializing"
+    assert "Init:Error" in await cluster.ok("get", "pod", "hindered")
+    attended = await cluster.until("pod", "attended", holds=over("Succeeded"))
+    assert "terminated" in attended["status"]["initContainerStatuses"][0]["state"]
+    assert "0/2     Completed" in await cluster.ok("get", "pod", "attended")
+    told = await cluster.until("pod", "told", holds=over("Failed"))
+    assert main_state(told)["state"]["terminated"]["message"] == "one\ntwo\n"
