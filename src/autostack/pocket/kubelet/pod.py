@@ -268,7 +268,7 @@ class Pod:
                 self._prepare()
                 await self._volumes.provide(self.object, self.facts())
             except MountError as error:
-                self.event("Warning", "FailedMount", f"MountVolume.SetUp failed: {error}")
+                self.event("Warning", "FailedMount", f"MountVolume.SetUp failed {error}")
             except OSError as error:  # e.g. the disk is full
                 self.event("Warning", "FailedCreatePodSandBox", f"the pod's folder can't be made: {error}")
             else:

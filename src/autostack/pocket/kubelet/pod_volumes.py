@@ -18,6 +18,11 @@ from autostack.pocket.kubelet.sandbox import Mount
 from autostack.pocket.kubelet.volumes import claim_path, empty_folder, host_path, mount_of, write_files
 
 
+def _mounted(spec: Mapping[str, Any]) -> set[str]:
+    containers = [*(spec.get("initContainers") or ()), *spec["containers"]]
+    return {mount["name"] for one in containers for mount in one.get("volumeMounts") or ()}
+
+
 class PodVolumes:
     """Where each volume of the pod is on this machine."""
 
@@ -30,14 +35,18 @@ class PodVolumes:
         """What the volumes are known to show: any ConfigMap's change asks all pods, and the disk is slow."""
 
     async def provide(self, pod: Object, facts: PodFacts) -> None:
-        """Make or update every volume, and renew the tokens that are due; raises MountError."""
+        """Make or update every volume that a container mounts, and renew the tokens that are due.
+
+        Raises MountError. What nobody mounts need not be there, as for every kubelet.
+        """
+        mounted = _mounted(pod["spec"])
         for volume in pod["spec"].get("volumes") or []:
+            if volume["name"] not in mounted:
+                continue
             try:
                 await self._provide(pod, volume, facts)
-            except ConfigError as error:
-                raise MountError(str(error)) from error
-            except OSError as error:  # e.g. the disk is full
-                raise MountError(f"volume {volume['name']!r}: {error}") from error
+            except (ConfigError, MountError, OSError) as error:  # OSError: e.g. the disk is full
+                raise MountError(f'for volume "{volume["name"]}" : {error}') from error
 
     async def _provide(self, pod: Object, volume: Mapping[str, Any], facts: PodFacts) -> None:
         tokens = await self._current_tokens(pod, volume)

@@ -366,3 +366,19 @@ async def test_statuses_of_pods_that_prepare_end_and_are_attended(cluster: AnyCl
     assert "0/2     Completed" in await cluster.ok("get", "pod", "attended")
     told = await cluster.until("pod", "told", holds=over("Failed"))
     assert main_state(told)["state"]["terminated"]["message"] == "one\ntwo\n"
+
+
+async def test_a_volume_must_be_there_when_somebody_mounts_it(cluster: AnyCluster) -> None:
+    missing = {"volumes": [{"name": "v", "configMap": {"name": "nosuch"}}]}
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    await cluster.apply(pod("spare", spec=missing), pod("needs", spec=missing, volumeMounts=mounts))
+    await cluster.until("pod", "spare", holds=is_ready)
+
+    def told(events: list[dict[str, Any]]) -> bool:
+        said = 'MountVolume.SetUp failed for volume "v" : configmap "nosuch" not found'
+        return any(one["reason"] == "FailedMount" and said in one["message"] for one in events)
+
+    await cluster.until("events", "--field-selector=involvedObject.name=needs", holds=told)
+    await cluster.ok("create", "configmap", "nosuch", "--from-literal=a=b")
+    await cluster.until("pod", "needs", holds=is_ready)
+    assert await cluster.ok("exec", "needs", "--", "cat", "/v/a") == "b"
