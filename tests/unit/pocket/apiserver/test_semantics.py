@@ -62,6 +62,31 @@ async def test_defaults_are_written_down(pocket_api: ApiServer) -> None:
     assert template["containers"][0]["imagePullPolicy"] == "Always"
 
 
+async def test_an_object_that_an_older_version_wrote_is_no_other_object(pocket_api: ApiServer) -> None:
+    client = pocket_api.client()
+    limits = {"limits": {"cpu": "0.5"}, "requests": {"cpu": "0.5"}}
+    given = pod()
+    given["spec"]["containers"][0]["resources"] = limits
+    stored = await client.create(PODS, given, "default")
+    assert stored["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "500m"}
+    store = pocket_api.core.store
+    (key,) = [entry.key for entry in store.entries("pods")]
+    stored["spec"]["containers"][0]["resources"] = limits
+    await store.put(key, stored, expected=int(stored["metadata"]["resourceVersion"]))
+    await client.patch(PODS, "p", {"metadata": {"labels": {"x": "y"}}}, "default")
+    change = {"spec": {"restartPolicy": "Never"}}
+    await refused(client.patch(PODS, "p", change, "default"), 422, "pod updates may not change fields")
+
+
+async def test_neither_all_namespaces_nor_a_replication_controller(pocket_api: ApiServer) -> None:
+    registry = pocket_api.core.registry
+    for plural, verb in (("namespaces", "deletecollection"), ("replicationcontrollers", "create")):
+        with pytest.raises(ApiError) as caught:
+            registry.serving("", "v1", plural, verb)
+        assert caught.value.code == 405
+    assert registry.serving("", "v1", "replicationcontrollers", "list").kind == "ReplicationController"
+
+
 async def test_generation_follows_the_spec_and_nothing_else(pocket_api: ApiServer) -> None:
     client = pocket_api.client()
     await client.create(DEPLOYMENTS, deployment(), "default")
