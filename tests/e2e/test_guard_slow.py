@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 MAIN = "worker-node/src/worker_node/__main__.py"
 SERVE = '            run("worker-node", WorkerSettings, build)\n'
-SLOW = '            os.environ |= {"FAULT_INJECTION": "1", "FAULT_LATENCY_MS": "900"}\n'
+SLOW = '            os.environ |= {"FAULT_INJECTION": "1", "FAULT_LATENCY_MS": "3000"}\n'
 # A window of the test's own length; and a typing error, which must not switch the guard off.
 TUNED = {
     "window": "10s", "breach-for": "2s", "min-requests": "20", "ready-within": "10m", "max-p59": "1s",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import httpx2
 
 from autostack.gitops.errors import UnreachableError
-from autostack.gitops.guard.objective import Traffic
+from autostack.gitops.guard.objective import SPAN_S, Traffic
 
 # The worker's own histogram runs from receipt to the acknowledged answer; every other service has the HTTP
 # one.
@@ -32,25 +32,31 @@ def of_application(app: str, namespace: str) -> str:
     return f'job="{app}",namespace="{namespace}"'
 
 
-def queries(app: str, where: str, window_s: float) -> dict[str, str]:
-    """PromQL for requests, failures (5xx) and P95 over the window."""
-    span = f"{math.ceil(window_s)}s"
+def queries(app: str, where: str) -> dict[str, str]:
+    """PromQL for requests, the share of them that failed (5xx), and P95, by the fields of Traffic."""
+    span = f"{SPAN_S:g}s"
     metric = LATENCY.get(app, _DEFAULT_LATENCY)
     inner = where if app in LATENCY else f"{where},{_PROBES}"
+    requests = f"sum(increase(http_requests_total{{{where},{_PROBES}}}[{span}]))"
+    failures = f'sum(increase(http_requests_total{{{where},{_PROBES},status=~"5.."}}[{span}]))'
     return {
-        "requests": f"sum(increase(http_requests_total{{{where},{_PROBES}}}[{span}]))",
-        "failures": f'sum(increase(http_requests_total{{{where},{_PROBES},status=~"5.."}}[{span}]))',
-        "p95": f"histogram_quantile(0.95, sum by (le) (rate({metric}_bucket{{{inner}}}[{span}])))",
+        "requests": requests,
+        "error_rate": f"({failures} or vector(0)) / {requests}",
+        "p95_s": f"histogram_quantile(0.95, sum by (le) (rate({metric}_bucket{{{inner}}}[{span}])))",
     }
+
+
+def at_best(asked: Mapping[str, str], within_s: float) -> dict[str, str]:
+    """The least that the queries gave within a time: what is over a limit then was so throughout."""
+    return {name: f"min_over_time(({query})[{within_s:g}s:5s])" for name, query in asked.items()}
 
 
 async def traffic(
     http: httpx2.AsyncClient, url: str, asked: Mapping[str, str], *, at: float | None = None
 ) -> Traffic:
-    """What the `queries` give, now or at a Unix time; UnreachableError when there is no answer."""
+    """What the queries give, now or at a Unix time; UnreachableError when there is no answer."""
     values = {name: await _instant(http, url, query, at) for name, query in asked.items()}
-    requests = values["requests"] or 0.0
-    return Traffic(requests, (values["failures"] or 0.0) / requests if requests else None, values["p95"])
+    return Traffic(values["requests"] or 0.0, values["error_rate"], values["p95_s"])
 
 
 async def _instant(http: httpx2.AsyncClient, url: str, query: str, at: float | None) -> float | None:

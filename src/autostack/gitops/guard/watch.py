@@ -201,11 +201,11 @@ class ReleaseGuard:
         if self._url and seen.pods and watch.ready_since is not None:
             app = watch.release.app
             try:
-                asked = prometheus.queries(app, prometheus.of_pods(seen.pods), objective.SPAN_S)
+                asked = prometheus.queries(app, prometheus.of_pods(seen.pods))
                 traffic = await prometheus.traffic(http, self._url, asked)
                 if watch.before is None and watch.alone_until_s is not None:
                     where = prometheus.of_application(app, seen.pods[0][0])
-                    asked = prometheus.queries(app, where, _BEFORE_S)
+                    asked = prometheus.at_best(prometheus.queries(app, where), _BEFORE_S)
                     watch.before = await prometheus.traffic(http, self._url, asked, at=watch.alone_until_s)
             except UnreachableError as error:
                 log.debug("not measured", extra={"fields": {"error": str(error)}})
