@@ -122,10 +122,15 @@ async def test_a_command_that_does_not_exist_is_a_start_error(node: PocketNode) 
 
 
 async def test_deletion_sends_sigterm_and_waits_for_the_program(node: PocketNode) -> None:
-    pod = pod_object("polite", "trap 'sleep 0.3; exit 0' TERM; while :; do sleep 0.05; done")
+    pod = pod_object("polite", "trap 'sleep 0.3; exit 0' TERM; echo set; while :; do sleep 0.05; done")
     pod["spec"]["terminationGracePeriodSeconds"] = 300
     await node.create(pod)
     await node.ready("polite")
+
+    async def listens() -> bool:  # before its trap is set, the first process of a pod ignores SIGTERM
+        return await node.logs("polite") == "set\n"
+
+    await eventually(listens, what="the trap")
     await _delete(node, "polite")
     await node.gone("polite")
 
