@@ -207,8 +207,8 @@ def test_the_status_says_how_everything_is(stack: Stack) -> None:
     assert found["application"]["revision"] == head
     assert found["last_run"]["state"] in ("success", "coalesced")
     versions = {one["name"]: one["version"] for one in found["workloads"]}
-    assert {versions["worker-node"]} == stack.versions("worker-node")
-    shown = stack.run("status").stdout
+    assert versions["worker-node"] == stack.settled_version("worker-node")
+    shown = stack.run("status", check=False).stdout  # an autoscaler may be Progressing for a moment again
     for word in ("cluster", "application", "worker-node", "traffic", "stored", "last commit", "last run"):
         assert word in shown
 
