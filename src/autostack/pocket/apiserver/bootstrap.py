@@ -61,7 +61,7 @@ def services(core: Core) -> list[Object]:
         "metadata": meta,
         "spec": {"clusterIP": str(core.service_network[1]), "ports": [port]},
     }
-    endpoints = {
+    piece = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {**meta, "labels": {"kubernetes.io/service-name": "kubernetes"}},
@@ -69,7 +69,14 @@ def services(core: Core) -> list[Object]:
         "endpoints": [{"addresses": [settings.advertise_host], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "protocol": "TCP", "port": settings.advertise_port}],
     }
-    return [service, endpoints]
+    listening = {"name": "https", "port": settings.advertise_port, "protocol": "TCP"}
+    endpoints = {
+        "apiVersion": "v1",
+        "kind": "Endpoints",
+        "metadata": {**meta, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
+        "subsets": [{"addresses": [{"ip": settings.advertise_host}], "ports": [listening]}],
+    }
+    return [service, piece, endpoints]
 
 
 def priority_classes() -> list[Object]:

@@ -189,3 +189,12 @@ async def test_an_object_without_its_spec_is_refused(cluster: Any, kind: str, sa
     refused = await cluster.kubectl("create", "--validate=false", "-f", "-", stdin=json.dumps(bare))
     assert refused.code != 0
     assert said in refused.err
+
+
+async def test_the_api_server_has_a_service_with_both_forms_of_endpoints(cluster: Any) -> None:
+    path = "jsonpath={.subsets[0].addresses[0].ip}:{.subsets[0].ports[0].name}"
+    listed = await cluster.ok("-n", "default", "get", "endpoints", "kubernetes", "-o", path)
+    path = "jsonpath={.endpoints[0].addresses[0]}:{.ports[0].name}"
+    sliced = await cluster.ok("-n", "default", "get", "endpointslice", "kubernetes", "-o", path)
+    assert listed == sliced
+    assert listed.endswith(":https")
