@@ -45,6 +45,12 @@ def delete_policies(obj: Object) -> frozenset[str]:
     return policies or frozenset({"BeforeHookCreation"})
 
 
+def operation_mark(state: Object) -> str:
+    """What tells the hooks of one try of one operation from all others: a second holds more than one push."""
+    revision = state["syncResult"]["revision"]
+    return f"{state['startedAt']}/{revision}/{state.get('retryCount', 0)}"
+
+
 def named(obj: Object, *, phase: str, revision: str, started_at_s: int) -> Object:
     """A hook with a name of its own per sync when it has only generateName, and the same one after a
     restart.

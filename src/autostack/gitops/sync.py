@@ -215,7 +215,7 @@ class Sync:
 
     async def _start_hook(self, task: Task, kind: Kind) -> Outcome:
         """Create the hook once per operation, also when we were killed right after creating it."""
-        mark, live = f"{self._state['startedAt']}/{self._state.get('retryCount', 0)}", task.live
+        mark, live = hooks.operation_mark(self._state), task.live
         if live is not None:
             if metadata(live).get("annotations", {}).get(OPERATION_MARK) == mark:
                 return Outcome(SYNCED, RUNNING, "already created")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from autostack.gitops.hooks import operation_mark
 from autostack.gitops.objects import ObjectKey
 from autostack.gitops.plan import (
     FAILED,
@@ -93,6 +94,13 @@ def test_hooks_for_failure_run_only_after_a_failure() -> None:
     bad = task("bad", outcome=Outcome(SYNC_FAILED, FAILED, "no"))
     assert names(next_step([bad, cleanup])) == ["cleanup"]
     assert isinstance(next_step([bad, replace(cleanup, outcome=RUNS)]), Wait)
+
+
+def test_hooks_of_two_pushes_in_one_second_are_told_apart_and_so_are_tries() -> None:
+    state = {"startedAt": "2026-01-01T00:00:00Z", "syncResult": {"revision": "a" * 40}}
+    states = [state, {**state, "retryCount": 1}, {**state, "syncResult": {"revision": "b" * 40}}]
+    assert len({operation_mark(one) for one in states}) == 3
+    assert operation_mark(dict(state)) == operation_mark({**state, "retryCount": 0})
 
 
 def test_hooks_are_deleted_as_their_policy_says() -> None:

@@ -84,7 +84,8 @@ async def test_a_wrong_request_is_told_and_exits_2(arguments: tuple[str, ...], c
     assert "Traceback" not in err
 
 
-async def test_the_view_shows_the_ledger(worker: ScriptedWorker) -> None:
+async def test_the_view_shows_the_ledger(worker: ScriptedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")  # on a terminal that can't move its cursor nothing is drawn
     engine = Engine(
         Plan(
             target=parse_target(worker.url),

@@ -63,10 +63,10 @@ def subsets(service: Object, slices: Iterable[Object]) -> list[dict[str, Any]]:
     """The addresses by the ports that they offer, pods that are being deleted left out. Pure."""
     by_ports: dict[Ports, dict[str, list[dict[str, Any]]]] = {}
     for piece in slices:
-        ports = tuple(_said(port) for port in piece["ports"])
+        ports = tuple(_said(port) for port in piece.get("ports") or ())
         if not ports and service["spec"].get("ports"):
             continue  # no container has a port of that name
-        for endpoint in piece["endpoints"]:
+        for endpoint in piece.get("endpoints") or ():
             conditions = endpoint["conditions"]
             if not conditions["terminating"]:
                 part = "addresses" if conditions["ready"] else "notReadyAddresses"

@@ -166,7 +166,7 @@ async def test_endpoints_follow_readiness_and_termination(world: World) -> None:
 
     await world.until(ENDPOINTS, "web", follow)
     await world.client.delete(SERVICE.resource, "web", "default")
-    await world.until_count(ENDPOINTS, 0)
+    await world.until_count(ENDPOINTS, 0, "endpoints.kubernetes.io/managed-by=endpoint-controller")
 
 
 async def test_endpoints_that_somebody_else_writes_are_left_alone(world: World) -> None:

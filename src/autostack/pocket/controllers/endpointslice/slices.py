@@ -134,5 +134,5 @@ def _slice(
 
 def differs(existing: Object, desired: Object) -> bool:
     """Whether the slice must be written."""
-    same = all(existing.get(part) == desired[part] for part in ("endpoints", "ports"))
+    same = all((existing.get(part) or []) == desired[part] for part in ("endpoints", "ports"))
     return not same or labels_of(existing) != desired["metadata"]["labels"]
