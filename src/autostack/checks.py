@@ -6,6 +6,7 @@ every `tests/unit` folder of the repository, so a new package needs no registrat
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -19,7 +20,8 @@ from autostack.errors import UnavailableError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("service-kit", "worker-node", "traffic-sender", "result-node", "chaos-agent")
-BROWSER = ("chromium:chromium", "fc-list:fontconfig")
+# Playwright's Node needs the library, which no package of its own brings.
+BROWSER = ("chromium:chromium", "fc-list:fontconfig", "libatomic.so.1:libatomic1")
 PROMTOOL = "promtool:prometheus"
 # skopeo reads the images that we build, the shells complete our commands.
 FULL = (
@@ -35,7 +37,7 @@ FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: its commands, and `program:package` pairs that must be there before it starts."""
+    """One part: its commands, and pairs of program or library and package that must be there before it starts."""
 
     commands: Callable[[], list[list[str]]]
     needs: tuple[str, ...] = ()
@@ -87,8 +89,7 @@ PARTS: dict[str, Part] = {
 
 def _install(needs: tuple[str, ...]) -> None:
     """Install what is missing by apt, with sudo when not root, saying what."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [need.split(":")[1] for need in needs if not shutil.which(need.split(":")[0], path=path)]
+    missing = [need.split(":")[1] for need in needs if not _is_there(need.split(":")[0])]
     if not missing:
         return
     if not shutil.which("apt-get"):
@@ -101,6 +102,17 @@ def _install(needs: tuple[str, ...]) -> None:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UnavailableError(f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}")
+
+
+def _is_there(name: str) -> bool:
+    """Whether the program is on the path, or the library can be loaded."""
+    if ".so." not in name:
+        return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def run_parts(names: list[str], *, keep_going: bool) -> int:
