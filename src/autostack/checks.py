@@ -37,7 +37,7 @@ FULL = (
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: its commands, and pairs of program or library and package that must be there before it starts."""
+    """One part: its commands, and before them pairs of a program or library that it needs and its package."""
 
     commands: Callable[[], list[list[str]]]
     needs: tuple[str, ...] = ()
