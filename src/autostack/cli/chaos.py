@@ -70,7 +70,12 @@ def once(cluster: ClusterName = None, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({"job": job, "kills": kills}))
         return
     for kill in kills:
-        typer.echo(f"{kill['at'][:19]}Z  {kill['message']}")
+        typer.echo(_line(kill))
+
+
+def _line(kill: dict[str, str]) -> str:
+    """A kill for people, to the second."""
+    return f"{kill['at'][:19]}Z  {kill['message']}"
 
 
 @app.command()
@@ -89,6 +94,6 @@ def status(cluster: ClusterName = None, as_json: AsJson = False) -> None:
         f"chaos is {state}" + (f"; a day takes {found.day_s:g} s" if found.wanted and found.day_s else "")
     )
     for kill in found.kills:
-        typer.echo(f"{kill['at'][:19]}Z  {kill['message']}")
+        typer.echo(_line(kill))
     if not found.kills:
         typer.echo("no kill is remembered")

@@ -77,7 +77,8 @@ class Execution:
             self.say(f"planned {one.summary()}")
         self._reach("planned")
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="ci") as pool:
-            packages = [pool.submit(self._make_packages, run.head, app) for app in plan.builds()]
+            origin, cache = self.target.repository, self.places.cache
+            packages = [pool.submit(make_packages, origin, run.head, app, cache) for app in plan.builds()]
             failures = self._test(run, plan, pool)
             self._reach("tested")
             if failures:
@@ -130,9 +131,6 @@ class Execution:
             return str(error)
         self.say(f"the tests of {app} are green" if tested else f"{app} has no unit tests")
         return None
-
-    def _make_packages(self, head: str, app: str) -> None:
-        make_packages(self.target.repository, head, app, self.places.cache)
 
     def _release(self, run: Run, plan: Plan) -> Outcome:
         def make_image(app: str, pinned: Pinned) -> str:

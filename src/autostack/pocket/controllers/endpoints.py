@@ -11,14 +11,13 @@ from typing import Any
 
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.cluster import Cluster
-from autostack.pocket.controllers.endpointslice.slices import HEADLESS, SERVICE_NAME, slices_of
+from autostack.pocket.controllers.endpointslice.slices import headless_label, its_service, slices_of
 from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, ENDPOINTS, SERVICE
 from autostack.pocket.controllers.loop import Controller, itself
 from autostack.pocket.controllers.meta import (
     Key,
     is_deleting,
     labels_of,
-    namespace_of,
     with_metadata,
 )
 
@@ -30,11 +29,6 @@ MANAGED = {"endpoints.kubernetes.io/managed-by": "endpoint-controller"}
 def controller(cluster: Cluster) -> Controller:
     """The controller as data."""
     del cluster
-
-    def its_service(piece: Object) -> Iterable[Key]:
-        owner = labels_of(piece).get(SERVICE_NAME)
-        return ((namespace_of(piece), owner),) if owner else ()
-
     watches = {SERVICE: itself, ENDPOINT_SLICE: its_service, ENDPOINTS: itself}
     return Controller("endpoint-controller", watches, reconcile)
 
@@ -49,8 +43,7 @@ async def reconcile(cluster: Cluster, key: Key) -> float | None:
     if not service["spec"].get("selector") or service["spec"].get("type") == "ExternalName":
         return None
     wanted = subsets(service, slices_of(cluster.cache(ENDPOINT_SLICE).within(key[0]), key[1]))
-    headless = HEADLESS if service["spec"].get("clusterIP") == "None" else {}
-    labels = {**labels_of(service), **MANAGED, **headless}
+    labels = {**labels_of(service), **MANAGED, **headless_label(service)}
     if existing is None:
         metadata = {"name": key[1], "namespace": key[0], "labels": labels}
         await cluster.create(ENDPOINTS, {"metadata": metadata, "subsets": wanted})

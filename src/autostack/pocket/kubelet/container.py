@@ -29,13 +29,12 @@ from autostack.pocket.kubelet.probing import ProbeSpec
 from autostack.pocket.kubelet.pulling import pulled
 from autostack.pocket.kubelet.restarts import Backoff, restarts
 from autostack.pocket.kubelet.starting import PodSide, start_attempt
-from autostack.pocket.kubelet.status import ContainerView, Ended
+from autostack.pocket.kubelet.status import CREATING, ContainerView, Ended
 from autostack.pocket.kubelet.supervision import kept_up
 
 log = logging.getLogger(__name__)
 
 HOOK_TIMEOUT_S = 3600.0
-CREATING = ("ContainerCreating", "")
 
 
 class Container:

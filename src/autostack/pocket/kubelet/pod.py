@@ -22,7 +22,7 @@ from autostack.pocket.controllers.events import EventType
 from autostack.pocket.controllers.kinds import POD
 from autostack.pocket.errors import ApiError
 from autostack.pocket.kubelet.attempts import boot_id
-from autostack.pocket.kubelet.container import CREATING, Container
+from autostack.pocket.kubelet.container import Container
 from autostack.pocket.kubelet.environment import PodFacts
 from autostack.pocket.kubelet.errors import MountError
 from autostack.pocket.kubelet.fields import shortfalls
@@ -31,7 +31,7 @@ from autostack.pocket.kubelet.node import Node
 from autostack.pocket.kubelet.pod_volumes import PodVolumes
 from autostack.pocket.kubelet.process import running_sandboxes
 from autostack.pocket.kubelet.sandbox import POD_FOLDER, Mount
-from autostack.pocket.kubelet.status import PodView, pod_status
+from autostack.pocket.kubelet.status import CREATING, TERMINAL, PodView, pod_status
 from autostack.pocket.kubelet.supervision import kept_up
 from autostack.pocket.kubelet.volumes import forget_volumes
 
@@ -42,7 +42,6 @@ GATHER_S = 0.1
 SHOW_CREATING_AFTER_S = 0.2
 STATUS_RETRY_S = 0.5
 FORCED_GRACE_S = 1.0
-TERMINAL = ("Succeeded", "Failed")
 
 
 def take_address(node: Node, obj: Object) -> str:

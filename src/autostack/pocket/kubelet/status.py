@@ -20,7 +20,8 @@ Phase = Literal["Pending", "Running", "Succeeded", "Failed"]
 OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
-CREATING = "ContainerCreating"
+CREATING = ("ContainerCreating", "")
+"""Why a container waits before anything else is known, and what there is to say of it."""
 TERMINAL = ("Failed", "Succeeded")
 
 
@@ -44,7 +45,7 @@ class ContainerView:
     image: str
     image_id: str = ""
     container_id: str = ""
-    waiting: tuple[str, str] | None = (CREATING, "")
+    waiting: tuple[str, str] | None = CREATING
     running_since: float | None = None
     ended: Ended | None = None
     last: Ended | None = None
@@ -128,7 +129,7 @@ def _statuses(view: PodView) -> dict[str, list[dict[str, Any]]]:
         ]
         for one in itertools.chain(*found.values()):
             waiting = one["state"].get("waiting", {})
-            if waiting.get("reason") == CREATING:
+            if waiting.get("reason") == CREATING[0]:
                 waiting["reason"] = "PodInitializing"
     return found
 
@@ -140,7 +141,7 @@ def container_status(view: ContainerView) -> dict[str, Any]:
     elif view.ended is not None:
         state = {"terminated": _terminated(view.ended)}
     else:
-        reason, message = view.waiting or (CREATING, "")
+        reason, message = view.waiting or CREATING
         state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
     return {
         "name": view.name,

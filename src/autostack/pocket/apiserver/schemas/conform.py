@@ -82,10 +82,10 @@ def _object(
             continue
         if item is None and not known.get("nullable"):
             continue
-        value_there = item if item is None else conform(item, known, problems, at, depth + 1)
-        if not value_there and problems.drop_empty and _is_left_out(name, value_there, known, schema):
+        seen = item if item is None else conform(item, known, problems, at, depth + 1)
+        if not seen and problems.drop_empty and _is_left_out(name, seen, known, schema):
             continue
-        kept[name] = value_there
+        kept[name] = seen
     for name in schema.get("required", ()):
         if name not in kept and len(problems.missing) < MAX_PROBLEMS:
             problems.missing.append(f"{path}.{name}" if path else name)

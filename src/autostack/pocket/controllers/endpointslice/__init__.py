@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.cluster import Cluster
 from autostack.pocket.controllers.endpointslice.slices import (
-    SERVICE_NAME,
     desired_slices,
     differs,
+    its_service,
     slices_of,
 )
 from autostack.pocket.controllers.kinds import ENDPOINT_SLICE, POD, SERVICE
@@ -34,10 +34,6 @@ def controller(cluster: Cluster) -> Controller:
             selector = service["spec"].get("selector")
             if selector and selector.items() <= labels.items():
                 yield key_of(service)
-
-    def its_service(piece: Object) -> Iterable[Key]:
-        owner = labels_of(piece).get(SERVICE_NAME)
-        return ((namespace_of(piece), owner),) if owner else ()
 
     watches = {SERVICE: itself, POD: selecting, ENDPOINT_SLICE: its_service}
     return Controller("endpointslice-controller", watches, reconcile)

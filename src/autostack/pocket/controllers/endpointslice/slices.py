@@ -13,6 +13,7 @@ from typing import Any
 from autostack.pocket.client import Object
 from autostack.pocket.controllers.kinds import SERVICE
 from autostack.pocket.controllers.meta import (
+    Key,
     is_deleting,
     labels_of,
     name_of,
@@ -25,7 +26,6 @@ from autostack.pocket.controllers.pods import fingerprint, is_finished, is_ready
 SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
-HEADLESS = {"service.kubernetes.io/headless": ""}
 ENDPOINTS_A_SLICE = 1000
 
 
@@ -33,6 +33,17 @@ def slices_of(slices: Iterable[Object], service: str) -> list[Object]:
     """Those that this controller made for the Service of this name."""
     made = {SERVICE_NAME: service, MANAGED_BY: CONTROLLER}
     return [one for one in slices if made.items() <= labels_of(one).items()]
+
+
+def its_service(piece: Object) -> Iterable[Key]:
+    """The Service that a slice is of, as a watch's keys."""
+    owner = labels_of(piece).get(SERVICE_NAME)
+    return ((namespace_of(piece), owner),) if owner else ()
+
+
+def headless_label(service: Object) -> dict[str, str]:
+    """What marks the endpoints of a Service that has no address of its own."""
+    return {"service.kubernetes.io/headless": ""} if service["spec"].get("clusterIP") == "None" else {}
 
 
 def address_of(pod: Object) -> str:
@@ -112,7 +123,6 @@ def desired_slices(service: Object, pods: Iterable[Object]) -> list[Object]:
 def _slice(
     service: Object, ports: list[dict[str, Any]], endpoints: list[dict[str, Any]], start: int
 ) -> Object:
-    headless = HEADLESS if service["spec"].get("clusterIP") == "None" else {}
     identity = fingerprint([uid_of(service), ports, start])[:7]
     return {
         "metadata": {
@@ -122,7 +132,7 @@ def _slice(
                 **labels_of(service),
                 SERVICE_NAME: name_of(service),
                 MANAGED_BY: CONTROLLER,
-                **headless,
+                **headless_label(service),
             },
             "ownerReferences": [owner_reference(SERVICE, service)],
         },

@@ -112,10 +112,14 @@ async def schedule(cluster: Cluster, key: Key) -> float | None:
     return None
 
 
+def claims_of(cluster: Cluster, pod: Object) -> dict[str, Object | None]:
+    """The claims that the pod names; None for one that is not there."""
+    return {name: cluster.cache(CLAIM).get((namespace_of(pod), name)) for name in claimed_by(pod)}
+
+
 def unusable_claim(cluster: Cluster, pod: Object) -> str | None:
     """The claim that the pod names and that is not there, or on its way out."""
-    for name in claimed_by(pod):
-        claim = cluster.cache(CLAIM).get((namespace_of(pod), name))
+    for name, claim in claims_of(cluster, pod).items():
         if claim is None:
             return f'persistentvolumeclaim "{name}" not found'
         if is_deleting(claim):
@@ -125,8 +129,7 @@ def unusable_claim(cluster: Cluster, pod: Object) -> str | None:
 
 def volume_elsewhere(cluster: Cluster, pod: Object, node: Object) -> str | None:
     """Whether a volume that the pod is to have can't be reached from the node."""
-    for name in claimed_by(pod):
-        claim = cluster.cache(CLAIM).get((namespace_of(pod), name))
+    for claim in claims_of(cluster, pod).values():
         volume = cluster.cache(VOLUME).get(("", claim["spec"].get("volumeName", ""))) if claim else None
         if volume is not None and not reaches(volume, node):
             return "node(s) didn't match PersistentVolume's node affinity"
@@ -135,7 +138,7 @@ def volume_elsewhere(cluster: Cluster, pod: Object, node: Object) -> str | None:
 
 def awaits_volume(cluster: Cluster, pod: Object) -> bool:
     """Whether a claim is there and not bound yet; what that waits for is in the claim's own Events."""
-    claims = (cluster.cache(CLAIM).get((namespace_of(pod), name)) for name in claimed_by(pod))
+    claims = claims_of(cluster, pod).values()
     return any(claim and not is_deleting(claim) and phase(claim) != "Bound" for claim in claims)
 
 
